@@ -1,0 +1,241 @@
+"""Checkpoints: a trained model in a folder, written whole or not at all, read strictly.
+
+    model.safetensors     the weights, float32 (counts int64)
+    config.json           architecture, hyperparameters, vocabulary, corpus, training, evaluation
+    training_names.txt    the distinct training names, sorted, one a line
+    reference.json        known answers: the NLL of a few names, checked when loading
+    metrics.jsonl         the training curve
+    manifest.json         sha256 and size of every other file (see storage.py)
+
+Hashes are compared first, since a flipped bit almost always passes safetensors
+unnoticed; then every tensor's name, shape, dtype and finiteness; then the known
+answers are recomputed. There is no pickle.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from_bytes
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+from models.base import LanguageModel
+from models.config import ModelConfig
+from models.errors import CheckpointError, NamewrightError
+from models.registry import build_model
+from models.scoring import score
+from models.storage import SCHEMA, parse_json, read_folder, require_keys, to_json, write_folder
+from models.vocabulary import Vocabulary
+
+SAMPLER_VERSION = 1
+"""Part of every fingerprint; goes up whenever a seed would yield other names."""
+
+REFERENCE_TOLERANCE = 1e-6
+"""Nats by which a known answer may differ: far above rounding, far below damage."""
+
+_FILES = (
+    "config.json",
+    "metrics.jsonl",
+    "model.safetensors",
+    "reference.json",
+    "training_names.txt",
+)
+_CONFIG_KEYS = (
+    "schema",
+    "architecture",
+    "config",
+    "vocabulary",
+    "corpus",
+    "training",
+    "evaluation",
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What config.json says beside the model itself; plain JSON values.
+
+    Attributes:
+        corpus: name, kind (`lines`), sha256, bytes, items, source, licence.
+        training: recipe, seed, steps, versions, date, seconds and so on.
+        evaluation: by split name, the NLLs in nats per character of its parts.
+    """
+
+    corpus: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with all it needs to be served.
+
+    Attributes:
+        architecture: its name in the registry.
+        model: the model; `load_checkpoint` gives it in eval mode, float64, on the CPU.
+        vocabulary: V = model.config.vocab_size.
+        metadata: see `Metadata`.
+        training_names: the distinct names it was fitted on.
+        metrics: one dict an entry of the training curve.
+        fingerprint: 16 hex digits, equal only where every seed yields equal names;
+            derived when loading, not stored.
+    """
+
+    architecture: str
+    model: LanguageModel
+    vocabulary: Vocabulary
+    metadata: Metadata = field(default_factory=Metadata)
+    training_names: frozenset[str] = frozenset()
+    metrics: tuple[dict[str, Any], ...] = ()
+    fingerprint: str = ""
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Iterable[str]) -> None:
+    """Write `checkpoint` to `folder`, replacing one that is there, atomically.
+
+    Args:
+        folder: created if need be.
+        checkpoint: its model in float32.
+        reference_words: names whose NLLs become the known answers.
+
+    Raises:
+        OSError: the disk is full, say; what was there before is still there.
+    """
+    model = checkpoint.model
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    config = {
+        "schema": SCHEMA,
+        "architecture": checkpoint.architecture,
+        "config": model.config.to_dict(),
+        "vocabulary": "".join(checkpoint.vocabulary.characters),
+        "corpus": checkpoint.metadata.corpus,
+        "training": checkpoint.metadata.training,
+        "evaluation": checkpoint.metadata.evaluation,
+    }
+    served = build_model(checkpoint.architecture, model.config)
+    served.load_state_dict(weights)
+    words = list(reference_words)
+    scores = score(served.double().eval(), checkpoint.vocabulary, words)
+    reference = {word: found.nll for word, found in zip(words, scores, strict=True)}
+    metrics = "".join(json.dumps(row) + "\n" for row in checkpoint.metrics)
+    names = "".join(name + "\n" for name in sorted(checkpoint.training_names))
+    files = {
+        "config.json": to_json(config),
+        "metrics.jsonl": metrics.encode(),
+        "model.safetensors": tensors_to_bytes(weights),
+        "reference.json": to_json(reference),
+        "training_names.txt": names.encode(),
+    }
+    write_folder(folder, files)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read and verify a checkpoint.
+
+    Returns:
+        The checkpoint, its model as it is served: eval mode, float64, on the CPU.
+
+    Raises:
+        CheckpointError: naming the file and the cause, for whatever is not in order.
+    """
+    files = read_folder(folder, _FILES)
+    try:
+        config = parse_json(files["config.json"])
+        model, vocabulary = _build(config)
+        metadata = Metadata(config["corpus"], config["training"], config["evaluation"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(folder / "config.json", f"not a valid configuration: {error}") from (
+            error
+        )
+    try:
+        _load_weights(model, files["model.safetensors"])
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(folder / "model.safetensors", str(error)) from error
+    model = model.double().eval().requires_grad_(False)
+    try:
+        _check_reference(model, vocabulary, parse_json(files["reference.json"]))
+    except (NamewrightError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(folder / "reference.json", str(error)) from error
+    try:
+        metrics = tuple(parse_json(line) for line in files["metrics.jsonl"].splitlines())
+        names = frozenset(files["training_names.txt"].decode().split("\n")[:-1])
+    except ValueError as error:
+        raise CheckpointError(folder, f"metrics.jsonl or training_names.txt: {error}") from error
+    return Checkpoint(
+        architecture=config["architecture"],
+        model=model,
+        vocabulary=vocabulary,
+        metadata=metadata,
+        training_names=names,
+        metrics=metrics,
+        fingerprint=_fingerprint(files["model.safetensors"], config),
+    )
+
+
+def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
+    """The model that `config` describes, without memory for its weights yet."""
+    require_keys(config, _CONFIG_KEYS)
+    if config["schema"] != SCHEMA:
+        raise ValueError(f"schema {config['schema']!r} is not {SCHEMA}, the one known here")
+    vocabulary = Vocabulary(tuple(config["vocabulary"]))
+    hyperparameters = ModelConfig.from_dict(config["config"])
+    if hyperparameters.vocab_size != len(vocabulary):
+        raise ValueError(
+            f"vocab_size {hyperparameters.vocab_size} does not fit a vocabulary of "
+            f"{len(vocabulary)} with its boundary"
+        )
+    # "meta" allocates nothing: a hostile configuration cannot take the memory.
+    with torch.device("meta"):
+        return build_model(config["architecture"], hyperparameters), vocabulary
+
+
+def _load_weights(model: LanguageModel, data: bytes) -> None:
+    """Put the tensors of `data` into `model`; ValueError where they do not fit exactly."""
+    tensors = tensors_from_bytes(data)
+    expected = model.state_dict()
+    if odd := set(tensors) ^ set(expected):
+        raise ValueError(f"missing or unknown tensors: {', '.join(sorted(odd))}")
+    for name, tensor in tensors.items():
+        _check_tensor(name, tensor, expected[name])
+    model.load_state_dict(tensors, assign=True)
+
+
+def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
+    if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
+        raise ValueError(
+            f"{name} is {tensor.dtype} {tuple(tensor.shape)}, "
+            f"the model needs {expected.dtype} {tuple(expected.shape)}"
+        )
+    if not bool(torch.isfinite(tensor).all()):
+        raise ValueError(f"{name} holds NaN or infinite values")
+    if not tensor.is_floating_point() and bool((tensor < 0).any()):
+        raise ValueError(f"{name} holds negative counts")
+
+
+def _check_reference(
+    model: LanguageModel, vocabulary: Vocabulary, reference: Mapping[str, float]
+) -> None:
+    """Recompute the known answers: proof that this code reads these weights rightly."""
+    if not reference:
+        raise ValueError("holds no known answer")
+    scores = score(model, vocabulary, list(reference), parameter="reference")
+    for found, (word, nll) in zip(scores, reference.items(), strict=True):
+        if not math.isclose(found.nll, nll, rel_tol=0, abs_tol=REFERENCE_TOLERANCE):
+            raise ValueError(f"the NLL of {word!r} is {found.nll}, recorded was {nll}")
+
+
+def _fingerprint(weights: bytes, config: Mapping[str, Any]) -> str:
+    """Hash of all that decides which names a seed yields."""
+    # The weights alone would not do: with another n_head or alphabet the same
+    # tensors speak otherwise.
+    decisive = {key: config[key] for key in ("architecture", "config", "vocabulary")}
+    decisive["weights"] = hashlib.sha256(weights).hexdigest()
+    decisive["sampler_version"] = SAMPLER_VERSION
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,70 @@
+"""Fixed-shape evaluation: the one way in which a served distribution is computed.
+
+A matrix product of another height may round otherwise, so a distribution could
+depend on how many names are in flight. Here every pass has ROWS rows, in use or
+not, and float64 weights: what is left between two machines or libraries is
+about 1e-14 of a probability, so a name differs with a probability around 1e-12.
+
+Shapes: ROWS rows, V = vocab_size.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.base import LanguageModel
+from models.sampling import Array, log_softmax
+from models.vocabulary import BOUNDARY
+
+ROWS = 32
+"""Rows of every pass: part of what a seed yields, so it changes with SAMPLER_VERSION only."""
+
+TEXT_LIMIT = 64
+"""The longest name of a model whose context slides, in characters."""
+
+
+def longest_name(model: LanguageModel) -> int:
+    """The most characters a name of this model can have."""
+    return TEXT_LIMIT if model.max_length is None else min(model.max_length, TEXT_LIMIT)
+
+
+class Rows:
+    """ROWS names being read, each at its own position.
+
+    Args:
+        model: in eval mode, float64, on the device where it will run.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._state = model.initial_state(ROWS)
+
+    @torch.inference_mode()
+    def restart(self, rows: NDArray[np.int64]) -> None:
+        """Put the given rows before their first character."""
+        if not len(rows):
+            return
+        chosen = torch.from_numpy(rows).to(self._model.device)
+        for tensor, initial in zip(self._state, self._model.initial_state(len(rows)), strict=True):
+            tensor[chosen] = initial
+
+    @torch.inference_mode()
+    def advance(self, token_ids: NDArray[np.int64]) -> Array:
+        """Read one more character in every row.
+
+        Args:
+            token_ids: (ROWS,), the boundary in a row that was just restarted. A row
+                takes at most block_size of them, unless its context slides.
+
+        Returns:
+            (ROWS, V) log-probabilities of the next character, float64.
+        """
+        inputs = torch.from_numpy(token_ids).to(self._model.device)
+        logits, self._state = self._model.step(inputs, self._state)
+        return log_softmax(logits.cpu().numpy())
+
+
+def boundaries() -> NDArray[np.int64]:
+    """(ROWS,) boundary ids: what every row reads first."""
+    return np.full(ROWS, BOUNDARY, dtype=np.int64)

@@ -1,0 +1,170 @@
+"""A folder of hashed files, replaced whole or not at all, read strictly.
+
+Writing: all files go to `.incoming/` and are synced, the manifest last: that is
+the moment of commitment. Then they move up, the manifest last again. A kill at
+any point leaves the old folder or the new one, because a reader takes each file
+from a committed `.incoming/` first.
+
+Reading: a manifest names every file with its size and sha256, and both are
+compared before a byte is parsed. Links and special files are refused.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from models.errors import CheckpointError
+
+SCHEMA = 1
+MAX_FILE_BYTES = 1 << 30
+
+_MANIFEST = "manifest.json"
+_INCOMING = ".incoming"
+
+
+def to_json(value: object) -> bytes:
+    """Our one way to write a JSON file, so that every byte of it can be checked.
+
+    Raises:
+        ValueError: NaN or an infinity is in it.
+    """
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON as the standard has it.
+
+    Raises:
+        ValueError: it is not JSON or not UTF-8, or holds NaN or an infinity.
+    """
+
+    def refuse(token: str) -> None:
+        raise ValueError(f"{token} is not JSON")
+
+    return json.loads(data, parse_constant=refuse)
+
+
+def require_keys(values: Mapping[str, Any], expected: Iterable[str]) -> None:
+    """Raise ValueError, naming the odd ones, unless the keys are exactly `expected`."""
+    if odd := set(values) ^ set(expected):
+        raise ValueError(f"missing or unknown keys: {', '.join(sorted(odd))}")
+
+
+def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """The files of a folder, verified.
+
+    Args:
+        folder: one that `write_folder` wrote.
+        names: exactly the files that it must hold.
+
+    Raises:
+        CheckpointError: naming the file and what is wrong with it.
+    """
+    incoming = folder / _INCOMING
+    roots = (incoming, folder) if os.path.lexists(incoming / _MANIFEST) else (folder,)
+    manifest = roots[0] / _MANIFEST
+    raw = _read_regular(manifest, MAX_FILE_BYTES)
+    try:
+        entries = _parse_manifest(raw, names)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(manifest, f"not a valid manifest: {error}") from error
+    files = {}
+    for name, (size, sha256) in entries.items():
+        path = next((r / name for r in roots if os.path.lexists(r / name)), folder / name)
+        data = _read_regular(path, size)
+        if len(data) != size:
+            raise CheckpointError(path, f"truncated: {len(data)} of {size} bytes")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise CheckpointError(path, "damaged: its sha256 is not the one in the manifest")
+        files[name] = data
+    return files
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace what `write_folder` wrote to `folder` before, atomically.
+
+    Args:
+        folder: created if need be.
+        files: name to content; the same names each time.
+
+    Raises:
+        OSError: the disk is full, say; the old content is still there.
+    """
+    incoming = folder / _INCOMING
+    if (incoming / _MANIFEST).exists():  # an earlier writer was killed after it had committed
+        _move_up(incoming, folder)
+    incoming.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        _write_synced(incoming / name, data)
+    partial = incoming / (_MANIFEST + ".partial")
+    _write_synced(partial, _manifest(files))
+    _sync_folder(incoming)
+    os.replace(partial, incoming / _MANIFEST)
+    _sync_folder(incoming)
+    _move_up(incoming, folder)
+
+
+def _manifest(files: Mapping[str, bytes]) -> bytes:
+    entries = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        for name, data in files.items()
+    }
+    return to_json({"schema": SCHEMA, "files": entries})
+
+
+def _parse_manifest(raw: bytes, names: Iterable[str]) -> dict[str, tuple[int, str]]:
+    manifest = parse_json(raw)
+    require_keys(manifest, {"schema", "files"})
+    # No hash covers the manifest, so no byte of it may be without meaning.
+    if manifest["schema"] != SCHEMA or to_json(manifest) != raw:
+        raise ValueError(f"not one that this version writes (schema {SCHEMA})")
+    require_keys(manifest["files"], names)
+    for entry in manifest["files"].values():
+        require_keys(entry, {"sha256", "bytes"})
+        if type(entry["bytes"]) is not int or entry["bytes"] < 0:
+            raise ValueError("a size is a whole number of bytes")
+    return {name: (e["bytes"], e["sha256"]) for name, e in manifest["files"].items()}
+
+
+def _read_regular(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes."""
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise CheckpointError(path, f"cannot be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise CheckpointError(path, "not a regular file")
+        if status.st_size > min(limit, MAX_FILE_BYTES):
+            raise CheckpointError(path, f"too large: {status.st_size} bytes where {limit} are due")
+        return file.read(status.st_size)
+
+
+def _move_up(incoming: Path, folder: Path) -> None:
+    """Bring a committed `.incoming/` to its place; safe to repeat after a kill."""
+    for path in sorted(incoming.iterdir(), key=lambda path: path.name == _MANIFEST):
+        os.replace(path, folder / path.name)
+    _sync_folder(folder)
+    incoming.rmdir()
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
