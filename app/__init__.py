@@ -1,0 +1,1 @@
+"""The service: models loaded once, served over HTTP. Imports `models`, never `training`."""

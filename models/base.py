@@ -41,6 +41,11 @@ class LanguageModel(nn.Module, ABC):
         return self.config.block_size - 1
 
     @property
+    def parameter_count(self) -> int:
+        """How many numbers were fitted."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
     def device(self) -> torch.device:
         """Where its tensors are."""
         return next(iter((*self.parameters(), *self.buffers()))).device

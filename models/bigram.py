@@ -43,6 +43,11 @@ class Bigram(LanguageModel):
         """None: one character of context slides along a name of any length."""
         return None
 
+    @property
+    def parameter_count(self) -> int:
+        """The counts."""
+        return self.counts.numel()
+
     def forward(self, token_ids: Tensor) -> Tensor:
         weights = self.counts.to(self.smoothing.dtype) + self.smoothing  # (V, V)
         return torch.log(weights / weights.sum(1, keepdim=True))[token_ids]  # (B, T, V)

@@ -6,7 +6,7 @@ end is predicted too (the lectures' convention).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,18 +94,41 @@ def score(
     Raises:
         ParameterError: naming `parameter[i]`, the first word at fault.
     """
+    passes = score_by_passes(model, vocabulary, words, parameter)
+    while True:
+        try:
+            next(passes)
+        except StopIteration as finished:
+            result: list[Score] = finished.value
+            return result
+
+
+def score_by_passes(
+    model: LanguageModel, vocabulary: Vocabulary, words: Sequence[str], parameter: str = "words"
+) -> Generator[None, None, list[Score]]:
+    """`score`, yielding after each pass through the model, so that others can have a turn.
+
+    The words are checked at the call, before the first pass.
+    """
     encoded = [
         encode_word(model, vocabulary, word, f"{parameter}[{i}]") for i, word in enumerate(words)
     ]
+    return _score_encoded(model, vocabulary, encoded)
+
+
+def _score_encoded(
+    model: LanguageModel, vocabulary: Vocabulary, words: Sequence[Sequence[int]]
+) -> Generator[None, None, list[Score]]:
     rows = Rows(model)
-    return [
-        found
-        for start in range(0, len(encoded), ROWS)
-        for found in _score_chunk(rows, vocabulary, encoded[start : start + ROWS])
-    ]
+    scores: list[Score] = []
+    for start in range(0, len(words), ROWS):
+        scores += yield from _score_chunk(rows, vocabulary, words[start : start + ROWS])
+    return scores
 
 
-def _score_chunk(rows: Rows, vocabulary: Vocabulary, words: Sequence[Sequence[int]]) -> list[Score]:
+def _score_chunk(
+    rows: Rows, vocabulary: Vocabulary, words: Sequence[Sequence[int]]
+) -> Generator[None, None, list[Score]]:
     """Score at most ROWS words side by side."""
     rows.restart(np.arange(ROWS))
     found: list[list[CharacterScore]] = [[] for _ in words]
@@ -116,9 +139,10 @@ def _score_chunk(rows: Rows, vocabulary: Vocabulary, words: Sequence[Sequence[in
             if t > len(word):
                 continue
             token_id = word[t] if t < len(word) else BOUNDARY
-            character = vocabulary.decode([token_id]) if token_id else ""
+            character = vocabulary.decode([token_id]) if t < len(word) else ""
             found[row].append(_character_score(character, log_probs[row], token_id))
             inputs[row] = token_id
+        yield
     return [
         Score(vocabulary.decode(word), tuple(characters))
         for word, characters in zip(words, found, strict=True)

@@ -1,0 +1,96 @@
+"""The models that this process serves, verified and on their device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+
+from app.errors import ModelNotFoundError, StartupError
+from app.settings import Settings
+from models.base import LanguageModel
+from models.checkpoint import Checkpoint, load_checkpoint
+from models.rows import longest_name
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A checkpoint with its model in float64 on the device where it runs."""
+
+    id: str
+    checkpoint: Checkpoint
+    device: str
+
+    @property
+    def model(self) -> LanguageModel:
+        """The model itself."""
+        return self.checkpoint.model
+
+    @property
+    def longest_name(self) -> int:
+        """The most characters a name of it can have."""
+        return longest_name(self.model)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All served models by id, and which of them is the default."""
+
+    models: Mapping[str, ServedModel]
+    default: str
+
+    def find(self, model_id: str | None, parameter: str = "model") -> ServedModel:
+        """The model of this id, the default one for None.
+
+        Raises:
+            ModelNotFoundError: none is called so; it names `parameter`.
+        """
+        found = self.models.get(self.default if model_id is None else model_id)
+        if found is None:
+            raise ModelNotFoundError(parameter, tuple(self.models))
+        return found
+
+
+def load_catalog(settings: Settings) -> Catalog:
+    """Load what the settings name.
+
+    Raises:
+        StartupError: there is nothing to serve, or the default model or CUDA is missing.
+        CheckpointError: a checkpoint is not in order; nothing is served then.
+    """
+    device = _device(settings.device)
+    loaded = {path.name: _load(path, device) for path in _folders(settings)}
+    if settings.default_model not in loaded:
+        raise StartupError(
+            f"NAMEWRIGHT_DEFAULT_MODEL is {settings.default_model!r}; "
+            f"loaded from {settings.checkpoints}: {', '.join(loaded) or 'nothing'}"
+        )
+    return Catalog(MappingProxyType(loaded), settings.default_model)
+
+
+def _folders(settings: Settings) -> list[Path]:
+    """The checkpoint folders to load, by id."""
+    wanted = [name.strip() for name in settings.models.split(",") if name.strip()]
+    if wanted:
+        return [settings.checkpoints / name for name in wanted]
+    try:
+        found = sorted(path for path in settings.checkpoints.iterdir() if path.is_dir())
+    except OSError as error:
+        raise StartupError(
+            f"NAMEWRIGHT_CHECKPOINTS: {settings.checkpoints}: {error.strerror}"
+        ) from error
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def _load(path: Path, device: str) -> ServedModel:
+    checkpoint = load_checkpoint(path)
+    checkpoint.model.to(device)
+    return ServedModel(path.name, checkpoint, device)
+
+
+def _device(wanted: str) -> str:
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise StartupError("NAMEWRIGHT_DEVICE is 'cuda', but torch finds no CUDA device")
+    return "cpu" if wanted == "cpu" or not available else "cuda"

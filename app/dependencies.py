@@ -1,0 +1,69 @@
+"""What routes ask for, and the checks that come before them."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, Request
+
+from app.catalog import Catalog
+from app.engine import Engine
+from app.errors import MalformedRequestError, UnsupportedMediaTypeError, shorten
+from models.errors import ParameterError
+
+
+def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+def _catalog(request: Request) -> Catalog:
+    catalog: Catalog = request.app.state.catalog
+    return catalog
+
+
+CurrentEngine = Annotated[Engine, Depends(_engine)]
+CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
+
+
+def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], None]:
+    """A dependency that refuses what the framework lets pass in a query.
+
+    Args:
+        repeatable: parameters that may come more than once.
+        none: the route takes no parameters at all.
+
+    The dependency raises:
+        MalformedRequestError: the query is not UTF-8.
+        ParameterError: a parameter is repeated, holds NUL, or is unknown.
+    """
+
+    def check(request: Request) -> None:
+        query: bytes = request.scope["query_string"]
+        try:
+            unquote_to_bytes(query).decode()
+        except UnicodeDecodeError as error:
+            raise MalformedRequestError("the query is not UTF-8") from error
+        items = request.query_params.multi_items()
+        for name, count in Counter(name for name, _ in items).items():
+            if none:
+                raise ParameterError(shorten(name), "no such parameter")
+            if count > 1 and name not in repeatable:
+                raise ParameterError(shorten(name), f"is given {count} times; allowed: once")
+        for name, value in items:
+            if "\0" in value:
+                raise ParameterError(shorten(name), "holds a NUL character")
+
+    return check
+
+
+def check_media_type(request: Request) -> None:
+    """Refuse a body that does not call itself JSON.
+
+    Raises:
+        UnsupportedMediaTypeError: the Content-Type is missing or another one.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise UnsupportedMediaTypeError("the body must be sent as Content-Type: application/json")

@@ -1,0 +1,175 @@
+"""One worker thread that draws and scores for every request of the process.
+
+Torch never runs on the event loop: a request is checked there, handed to the
+thread, and awaited. The thread goes round all that is under way, one character
+at a time, so requests of one model share its rows and a short one does not wait
+for a long one to end. How many may be under way is bounded.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from app.catalog import ServedModel
+from app.errors import OverloadedError
+from models.generation import Generated, GenerationRequest, Job, Sampler
+from models.scoring import Score, score_by_passes
+
+logger = logging.getLogger("uvicorn.error")
+
+Scoring = Generator[None, None, list[Score]]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Whose work it is: the model and the future that awaits the result."""
+
+    served: ServedModel
+    future: "asyncio.Future[Any]"
+
+
+class Engine:
+    """Draws and scores, off the event loop.
+
+    Args:
+        models: those that requests may be for.
+        queue_size: requests waiting or under way before others are refused.
+    """
+
+    def __init__(self, models: Iterable[ServedModel], queue_size: int) -> None:
+        self._queue_size = queue_size
+        self._pending = 0  # touched on the event loop alone
+        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, _Task] | None] = queue.SimpleQueue()
+        self._samplers = {served.id: _sampler(served) for served in models}
+        self._jobs: dict[Job, _Task] = {}
+        self._scorings: deque[tuple[Scoring, _Task]] = deque()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is under way, then end the thread."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    async def generate(self, served: ServedModel, request: GenerationRequest) -> Generated:
+        """The names of a request.
+
+        Raises:
+            ParameterError: a value of it is out of this model's range.
+            OverloadedError: too many requests wait already.
+        """
+        job = Job(request, served.model, served.checkpoint.vocabulary)
+        result: Generated = await self._submit(served, job)
+        return result
+
+    async def score(self, served: ServedModel, words: list[str], parameter: str) -> list[Score]:
+        """The scores of some words, in order.
+
+        Args:
+            served: by which model.
+            words: at least one.
+            parameter: what an error calls the list.
+
+        Raises:
+            ParameterError: naming `parameter[i]`, a word that the model cannot score.
+            OverloadedError: too many requests wait already.
+        """
+        scoring = score_by_passes(served.model, served.checkpoint.vocabulary, words, parameter)
+        result: list[Score] = await self._submit(served, scoring)
+        return result
+
+    async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
+        if self._pending >= self._queue_size:
+            raise OverloadedError(
+                f"{self._queue_size} requests are under way already; please try again shortly"
+            )
+        self._pending += 1
+        try:
+            future = asyncio.get_running_loop().create_future()
+            self._inbox.put((work, _Task(served, future)))
+            return await future
+        finally:
+            self._pending -= 1
+
+    # ------------------------------------------------ the worker thread
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._jobs or self._scorings)
+
+    def _run(self) -> None:
+        while self._receive():
+            self._advance()
+        while self._busy:
+            self._advance()
+
+    def _receive(self) -> bool:
+        """Take in all that waits, or wait if there is nothing to do; False to stop."""
+        while True:
+            try:
+                arrived = self._inbox.get(block=not self._busy)
+            except queue.Empty:
+                return True
+            if arrived is None:
+                return False
+            work, task = arrived
+            if isinstance(work, Job):
+                self._jobs[work] = task
+                self._samplers[task.served.id].add(work)
+            else:
+                self._scorings.append((work, task))
+
+    def _advance(self) -> None:
+        """One character in the rows of every busy model, and one pass of the oldest scoring."""
+        for model_id, sampler in self._samplers.items():
+            if sampler.busy:
+                self._step(model_id, sampler)
+        if self._scorings:
+            self._score(*self._scorings.popleft())
+
+    def _step(self, model_id: str, sampler: Sampler) -> None:
+        try:
+            completed = sampler.step()
+        except Exception as error:  # the thread must live on, whatever a model does
+            logger.exception("model %s failed while drawing", model_id)
+            failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
+            self._samplers[model_id] = _sampler(self._jobs[failed[0]].served)
+            for job in failed:
+                self._resolve(self._jobs.pop(job), error=error)
+            return
+        for job in completed:
+            self._resolve(self._jobs.pop(job), result=job.result())
+
+    def _score(self, scoring: Scoring, task: _Task) -> None:
+        try:
+            next(scoring)
+        except StopIteration as finished:
+            self._resolve(task, result=finished.value)
+        except Exception as error:  # as above
+            logger.exception("model %s failed while scoring", task.served.id)
+            self._resolve(task, error=error)
+        else:
+            self._scorings.append((scoring, task))
+
+    def _resolve(self, task: _Task, *, result: Any = None, error: Exception | None = None) -> None:
+        def settle() -> None:
+            if task.future.done():  # its request was cancelled
+                return
+            if error is not None:
+                task.future.set_exception(error)
+            else:
+                task.future.set_result(result)
+
+        task.future.get_loop().call_soon_threadsafe(settle)
+
+
+def _sampler(served: ServedModel) -> Sampler:
+    return Sampler(served.model, served.checkpoint.vocabulary)

@@ -1,0 +1,170 @@
+"""Errors as users see them: one problem+json shape (RFC 9457) for all.
+
+    {"type": "about:blank", "title": "Unprocessable Content", "status": 422,
+     "detail": "top_k: is out of range; allowed: 1 to 65536",
+     "errors": [{"parameter": "top_k", "message": "is out of range; ..."}],
+     "request_id": "..."}
+
+Nothing here repeats a caller's input, but for parameter names, shortened.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 has them
+_NAME_LIMIT = 64
+
+
+class StartupError(NamewrightError):
+    """The settings ask for something that is not there; the service does not start."""
+
+
+class ModelNotFoundError(ParameterError):
+    """No served model has this id.
+
+    Args:
+        parameter: where it was asked for.
+        known: the ids that are served.
+    """
+
+    def __init__(self, parameter: str, known: tuple[str, ...]) -> None:
+        super().__init__(parameter, f"no such model; served here: {', '.join(known)}")
+
+
+class OverloadedError(NamewrightError):
+    """Too many requests wait already."""
+
+
+class MalformedRequestError(NamewrightError):
+    """What came is not HTTP, JSON or UTF-8 as it should be."""
+
+
+class UnsupportedMediaTypeError(NamewrightError):
+    """A body in another format than JSON."""
+
+
+STATUS: dict[type[NamewrightError], int] = {
+    MalformedRequestError: 400,
+    ModelNotFoundError: 404,
+    UnsupportedMediaTypeError: 415,
+    ParameterError: 422,
+    OverloadedError: 503,
+    # These stop the start; a request that meets one has found a bug of ours.
+    CheckpointError: 500,
+    ConfigError: 500,
+    StartupError: 500,
+}
+"""The status of every error; a subclass that is not listed has its parent's."""
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Give every error of `app`, the framework's own included, the one shape."""
+    app.add_exception_handler(NamewrightError, _on_namewright_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def problem(
+    request: Request,
+    status: int,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A problem+json response; `errors` are {parameter, message} each."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "errors": errors or [],
+        "request_id": request.scope.get("request_id", ""),
+    }
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+def status_of(error: NamewrightError) -> int:
+    """By the nearest listed ancestor."""
+    return next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+
+
+async def _on_namewright_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, NamewrightError):
+        raise error
+    status = status_of(error)
+    if status == 500:
+        return await _on_bug(request, error)
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    errors = []
+    if isinstance(error, ParameterError):
+        errors = [{"parameter": error.parameter, "message": error.message}]
+    return problem(request, status, str(error), errors, headers)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = [
+        {"parameter": _parameter(fault["loc"]), "message": _message(fault)}
+        for fault in error.errors()[:100]
+    ]
+    detail = f"{errors[0]['parameter']}: {errors[0]['message']}"
+    if len(errors) > 1:
+        detail += f" (and {len(errors) - 1} more)"
+    return problem(request, 422, detail, errors)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    headers = dict(error.headers) if error.headers else None
+    return problem(request, error.status_code, error.detail, headers=headers)
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:
+    """The framework logs the traceback; the caller gets the id under which to ask."""
+    del error
+    return problem(request, 500, "an error of ours; please report it with the request_id")
+
+
+def _parameter(loc: tuple[int | str, ...]) -> str:
+    """`words[3]` for ("body", "words", 3)."""
+    name = ""
+    for part in loc[1:]:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
+    return shorten(name) or "body"
+
+
+def shorten(name: str) -> str:
+    """A caller's parameter name, short and safe to print and encode."""
+    safe = "".join(character if character.isprintable() else "?" for character in name)
+    return safe if len(safe) <= _NAME_LIMIT else safe[: _NAME_LIMIT - 1] + "…"
+
+
+def _message(fault: dict[str, Any]) -> str:
+    """Our words for pydantic's commonest faults; its own, which never quote input, for others."""
+    match fault["type"]:
+        case "extra_forbidden":
+            return "no such parameter"
+        case "missing":
+            return "is required"
+        case "string_type" | "string_unicode":
+            return "must be a string of Unicode characters"
+        case "list_type":
+            return "must be a list"
+        case "too_short" | "too_long":
+            ctx = fault["ctx"]
+            bound = f"at least {ctx['min_length']}" if "min_length" in ctx else ""
+            return f"has the wrong number of items; allowed: {bound or 'at most 1000'}"
+    return str(fault["msg"])

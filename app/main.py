@@ -1,0 +1,70 @@
+"""Assembles the service: settings in, an ASGI application out."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import torch
+from fastapi import FastAPI
+from starlette.responses import RedirectResponse
+
+from app.catalog import load_catalog
+from app.engine import Engine
+from app.errors import add_error_handlers
+from app.request_id import RequestIdMiddleware
+from app.routes import generate, health, models, score
+from app.schemas import Problem
+from app.settings import Settings
+
+logger = logging.getLogger("uvicorn.error")
+
+DESCRIPTION = """Names from character-level language models.
+
+**The same seed gives the same names**, whatever else the server does; `n=20` is the
+beginning of `n=100`; `offset` jumps anywhere in the stream. Every error is one
+`application/problem+json` shape that names the parameter at fault.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; models are loaded when its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        torch.set_num_threads(settings.threads)
+        app.state.catalog = load_catalog(settings)
+        app.state.engine = Engine(app.state.catalog.models.values(), settings.queue_size)
+        app.state.engine.start()
+        for served in app.state.catalog.models.values():
+            logger.info("serving %s on %s", served.id, served.device)
+        yield
+        app.state.engine.stop()
+
+    app = FastAPI(
+        title="Namewright",
+        version=version("namewright"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        max_body_size=settings.max_body_bytes,
+        responses={
+            "4XX": {"model": Problem, "description": "The request is at fault"},
+            "503": {"model": Problem, "description": "Too many requests; see Retry-After"},
+        },
+    )
+    add_error_handlers(app)
+    app.add_middleware(RequestIdMiddleware)
+    for routes in (generate, score, models, health):
+        app.include_router(routes.router)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return app
+
+
+def create_app_from_environment() -> FastAPI:
+    """What uvicorn calls in each worker."""
+    return create_app(Settings())

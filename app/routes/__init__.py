@@ -1,0 +1,1 @@
+"""One file a resource; every route checks, calls the engine, and answers."""

@@ -1,0 +1,64 @@
+"""GET /models: what is served."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from app.catalog import ServedModel
+from app.dependencies import CurrentCatalog, check_query
+from app.schemas import GenerateQuery, ModelAnswer, ModelsAnswer
+
+router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
+
+_NOT_A_DEFAULT = ("model", "seed", "max_length")
+
+
+@router.get("/models", summary="List models", operation_id="models", response_model=ModelsAnswer)
+async def list_models(catalog: CurrentCatalog) -> JSONResponse:
+    """Every served model with its hyperparameters, its NLLs, and how it was trained."""
+    return JSONResponse(
+        {
+            "default": catalog.default,
+            "models": [_describe(served) for served in catalog.models.values()],
+        }
+    )
+
+
+@router.get(
+    "/models/{model_id}",
+    summary="Describe a model",
+    operation_id="model",
+    response_model=ModelAnswer,
+)
+async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+    """One model, as in the list."""
+    return JSONResponse(_describe(catalog.find(model_id, "model_id")))
+
+
+def _describe(served: ServedModel) -> dict[str, Any]:
+    checkpoint, model = served.checkpoint, served.model
+    config = model.config.to_dict()
+    return {
+        "id": served.id,
+        "architecture": checkpoint.architecture,
+        "hyperparameters": {name: config[name] for name in model.hyperparameters},
+        "parameters": model.parameter_count,
+        "vocabulary": {
+            "size": len(checkpoint.vocabulary),
+            "characters": "".join(checkpoint.vocabulary.characters),
+        },
+        "max_length": served.longest_name,
+        "evaluation": checkpoint.metadata.evaluation,
+        "corpus": checkpoint.metadata.corpus,
+        "training": checkpoint.metadata.training,
+        "fingerprint": checkpoint.fingerprint,
+        "defaults": _defaults() | {"max_length": served.longest_name},
+        "device": served.device,
+        "dtype": "float64",
+    }
+
+
+def _defaults() -> dict[str, Any]:
+    fields = GenerateQuery.model_fields
+    return {name: field.default for name, field in fields.items() if name not in _NOT_A_DEFAULT}

@@ -1,0 +1,83 @@
+"""GET and POST /score: how surprised a model is by given words."""
+
+import math
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
+
+from app.catalog import ServedModel
+from app.dependencies import CurrentCatalog, CurrentEngine, check_media_type, check_query
+from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery
+from app.strict_json import StrictJSONRoute
+from models.scoring import CharacterScore, Score
+
+router = APIRouter(tags=["scores"], route_class=StrictJSONRoute)
+
+
+@router.get(
+    "/score",
+    summary="Score words",
+    operation_id="score",
+    response_model=ScoreAnswer,
+    dependencies=[Depends(check_query("word"))],
+)
+async def score(
+    query: Annotated[ScoreQuery, Query()], catalog: CurrentCatalog, engine: CurrentEngine
+) -> JSONResponse:
+    """The negative log-likelihood of each word, character by character, in nats."""
+    served = catalog.find(query.model)
+    return _answer(served, await engine.score(served, query.word, "word"))
+
+
+@router.post(
+    "/score",
+    summary="Score many words",
+    operation_id="score_many",
+    response_model=ScoreAnswer,
+    dependencies=[Depends(check_query(none=True)), Depends(check_media_type)],
+)
+async def score_many(
+    body: ScoreBody, catalog: CurrentCatalog, engine: CurrentEngine
+) -> JSONResponse:
+    """The same for a list in a JSON body."""
+    served = catalog.find(body.model)
+    return _answer(served, await engine.score(served, body.words, "words"))
+
+
+def _answer(served: ServedModel, scores: list[Score]) -> JSONResponse:
+    checkpoint = served.checkpoint
+    return JSONResponse(
+        {
+            "results": [_word(found, found.word in checkpoint.training_names) for found in scores],
+            "model": served.id,
+            "fingerprint": checkpoint.fingerprint,
+        }
+    )
+
+
+def _word(found: Score, in_training: bool) -> dict[str, Any]:
+    per_char = found.nll_per_char
+    return {
+        "word": found.word,
+        "nll": _finite(found.nll),
+        "nll_per_char": _finite(per_char),
+        "perplexity": _finite(math.exp(per_char)),
+        "bits_per_char": _finite(per_char / math.log(2)),
+        "in_training": in_training,
+        "characters": [_character(character) for character in found.characters],
+    }
+
+
+def _character(character: CharacterScore) -> dict[str, Any]:
+    return {
+        "character": character.character,
+        "nll": _finite(character.nll),
+        "probability": character.probability,
+        "rank": character.rank,
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no infinity: what a model holds impossible is null."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,206 @@
+"""What requests may say and what answers look like.
+
+The answers' models document them and are checked against real answers by the
+tests; routes build plain dicts, which is many times faster.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.parameters import Boolean, Integer, Number, SeedText
+from models.generation import MAX_NAMES, MAX_OFFSET
+from models.rows import TEXT_LIMIT
+from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
+
+MAX_WORDS = 1000
+
+ModelId = Annotated[str, Field(max_length=64, description="A model's id; the default if not given")]
+
+
+class Strict(BaseModel):
+    """A request: unknown fields are refused, and values are what they seem."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class GenerateQuery(Strict):
+    """Parameters of GET /generate."""
+
+    n: Annotated[int, Integer(1, MAX_NAMES)] = Field(10, description="How many names")
+    seed: SeedText | None = Field(
+        None,
+        description="The stream: 0 to 2^64-1, or any text. Drawn by the server if not given",
+        examples=["42"],
+    )
+    offset: Annotated[int, Integer(0, MAX_OFFSET)] = Field(
+        0, description="Index in the stream to begin at"
+    )
+    model: ModelId | None = None
+    temperature: Annotated[float, Number(0, MAX_TEMPERATURE)] = Field(
+        1.0, description="Below 1 plainer, above 1 stranger; 0 always takes the likeliest character"
+    )
+    top_k: Annotated[int, Integer(1, MAX_TOP_K)] | None = Field(
+        None, description="Draw from the k likeliest characters only"
+    )
+    top_p: Annotated[float, Number(0, 1, above_low=True)] | None = Field(
+        None, description="Draw from the likeliest characters that together have this probability"
+    )
+    min_p: Annotated[float, Number(0, 1)] | None = Field(
+        None, description="Drop characters less probable than this share of the likeliest one"
+    )
+    prefix: str = Field("", description="What every name begins with")
+    min_length: Annotated[int, Integer(1, TEXT_LIMIT)] = Field(
+        1, description="Fewest characters of a name"
+    )
+    max_length: Annotated[int, Integer(1, TEXT_LIMIT)] | None = Field(
+        None, description="Most characters of a name; all that the model can hold if not given"
+    )
+    scores: Boolean = Field(False, description="Give each name's index and NLL too")
+
+
+class ScoreQuery(Strict):
+    """Parameters of GET /score."""
+
+    word: list[str] = Field(
+        min_length=1,
+        max_length=MAX_WORDS,
+        description="A word to score; repeat for more",
+        examples=[["emma", "andrejq"]],
+    )
+    model: ModelId | None = None
+
+
+class ScoreBody(Strict):
+    """Body of POST /score."""
+
+    words: list[str] = Field(
+        min_length=1, max_length=MAX_WORDS, examples=[["emma", "andrejq"]], description="Words"
+    )
+    model: ModelId | None = None
+
+
+class ScoredName(BaseModel):
+    """A generated name with its place and its NLL."""
+
+    name: str
+    index: int = Field(description="Its index in the stream")
+    nll: float = Field(description="Of the name and its end under the model as it is, nats")
+
+
+class GenerateAnswer(BaseModel):
+    """Names, and everything needed to get them again."""
+
+    names: list[str] | list[ScoredName]
+    seed: int | str = Field(description="As given; a string where JavaScript would round it")
+    n: int
+    offset: int
+    next_offset: int = Field(description="The offset that continues the stream")
+    exhausted: bool = Field(description="Fewer than n: the budget of 10 n + 1000 draws ended first")
+    acceptance_rate: float = Field(description="Share of draws that gave a name")
+    model: str
+    fingerprint: str = Field(description="Equal fingerprints give equal names")
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    prefix: str
+    min_length: int
+    max_length: int
+
+
+class CharacterAnswer(BaseModel):
+    """One prediction of a scored word."""
+
+    character: str = Field(description='The character; "" is the end of the word')
+    nll: float | None = Field(description="-ln probability, nats; null where that is 0")
+    probability: float
+    rank: int = Field(description="1 for the likeliest character there")
+
+
+class WordAnswer(BaseModel):
+    """A scored word; null stands for infinity, where the model holds it impossible."""
+
+    word: str
+    nll: float | None = Field(description="Of the word and its end, nats")
+    nll_per_char: float | None = Field(description="nll over length + 1, since the end counts")
+    perplexity: float | None = Field(description="e to nll_per_char")
+    bits_per_char: float | None = Field(description="nll_per_char over ln 2")
+    in_training: bool = Field(description="Whether the model was fitted on it")
+    characters: list[CharacterAnswer]
+
+
+class ScoreAnswer(BaseModel):
+    """Scores, in the order of the words."""
+
+    results: list[WordAnswer]
+    model: str
+    fingerprint: str
+
+
+class AlphabetAnswer(BaseModel):
+    """A model's alphabet."""
+
+    size: int = Field(description="V: the characters and the boundary")
+    characters: str
+
+
+class ModelAnswer(BaseModel):
+    """A served model."""
+
+    id: str
+    architecture: str
+    hyperparameters: dict[str, int | float]
+    parameters: int = Field(description="Numbers that were fitted")
+    vocabulary: AlphabetAnswer
+    max_length: int = Field(description="Longest name it can give or score")
+    evaluation: dict[str, Any] = Field(
+        description="NLLs in nats per character, by split and part, each from a fit on that "
+        "split's training part"
+    )
+    corpus: dict[str, Any]
+    training: dict[str, Any]
+    fingerprint: str
+    defaults: dict[str, Any] = Field(description="Generation parameters when none are given")
+    device: str
+    dtype: str
+
+
+class ModelsAnswer(BaseModel):
+    """All served models."""
+
+    default: str
+    models: list[ModelAnswer]
+
+
+class StatusAnswer(BaseModel):
+    """Liveness or readiness."""
+
+    status: str
+
+
+class VersionAnswer(BaseModel):
+    """What is running."""
+
+    version: str
+    sampler_version: int
+    python: str
+    torch: str
+
+
+class Fault(BaseModel):
+    """One parameter at fault."""
+
+    parameter: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault]
+    request_id: str

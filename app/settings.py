@@ -1,0 +1,51 @@
+"""Configuration, read once from the environment at the edge and passed on."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable NAMEWRIGHT_<FIELD>; docs/settings.md has them all."""
+
+    model_config = SettingsConfigDict(env_prefix="NAMEWRIGHT_", frozen=True)
+
+    checkpoints: Path = Field(
+        default=Path(__file__).parent.parent / "checkpoints",
+        description="Folder of checkpoints, one folder each; the folder's name is the model's id.",
+    )
+    models: str = Field(
+        default="",
+        description="Which of them to serve, by id, separated by commas; empty serves all.",
+        pattern=r"^[a-z0-9._, -]*$",
+    )
+    default_model: Identifier = Field(
+        default="transformer", description="The model that answers when a request names none."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where models run; auto takes CUDA where there is one."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Server processes; one for each core is right."
+    )
+    threads: int = Field(
+        default=1, ge=1, le=64, description="torch's threads in each process; more rarely help."
+    )
+    queue_size: int = Field(
+        default=256,
+        ge=1,
+        le=65536,
+        description="Requests that may wait or run in a process before others get a 503.",
+    )
+    max_body_bytes: int = Field(
+        default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."
+    )
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        default="info", description="How much is logged, to standard error."
+    )
