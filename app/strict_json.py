@@ -43,6 +43,7 @@ class StrictJSONRoute(APIRoute):
     """A route that reads its body as a StrictJSONRequest."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler, given a StrictJSONRequest."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:

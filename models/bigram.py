@@ -49,12 +49,15 @@ class Bigram(LanguageModel):
         return self.counts.numel()
 
     def forward(self, token_ids: Tensor) -> Tensor:
+        """(B, T) token_ids to (B, T, V) logits: a table row each."""
         weights = self.counts.to(self.smoothing.dtype) + self.smoothing  # (V, V)
         return torch.log(weights / weights.sum(1, keepdim=True))[token_ids]  # (B, T, V)
 
     def initial_state(self, batch_size: int) -> State:
+        """Nothing: the last character is all that counts."""
         del batch_size
         return ()
 
     def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B,) token_ids to (B, V) logits."""
         return self(token_ids), state

@@ -124,6 +124,7 @@ class Job:
 
     @property
     def done(self) -> bool:
+        """Whether all its names are there, or the budget is spent."""
         return not self._in_flight and not self.wants_row
 
     def admit(self) -> int:
@@ -173,6 +174,7 @@ class Sampler:
 
     @property
     def busy(self) -> bool:
+        """Whether a job is under way."""
         return bool(self._jobs)
 
     def add(self, job: Job) -> None:

@@ -135,6 +135,7 @@ class Transformer(LanguageModel):
             nn.init.normal_(module.shrink.weight, std=std)
 
     def forward(self, token_ids: Tensor) -> Tensor:
+        """(B, T) token_ids, T <= block_size, to (B, T, V) logits."""
         positions = torch.arange(token_ids.shape[1], device=token_ids.device)
         x = self.token_embedding(token_ids) + self.position_embedding(positions)  # (B, T, C)
         x = self.dropout(x)
@@ -151,6 +152,7 @@ class Transformer(LanguageModel):
         return cache[0], cache[1], weight.new_zeros(batch_size, dtype=torch.int64)
 
     def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B,) token_ids to (B, V) logits; the caches are written in place."""
         keys, values, position = state
         x = self.token_embedding(token_ids) + self.position_embedding(position)  # (B, C)
         for layer, block in enumerate(cast("Iterable[Block]", self.blocks)):

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -68,7 +69,9 @@ def bundle(
     whole = isinstance(recipe.method, Counting) and recipe.method.whole_corpus
     if whole:
         names = corpus.lines
-        fitted = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
+        # Its curve stays the held-out one: nothing is held out of the whole corpus.
+        whole_fit = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
+        fitted = replace(whole_fit, metrics=fitted.metrics)
         evaluation["whole"] = evaluate(fitted.model, vocabulary, {"train": names})
     metadata = Metadata(
         corpus=_describe(corpus),

@@ -26,6 +26,8 @@ from models.vocabulary import BOUNDARY, Vocabulary, normalize
 
 SPLIT_SEED = 3407
 SPLITS = ("makemore", "clean")
+MIN_NAMES = 10
+"""Fewer distinct names leave nothing to hold out."""
 IGNORED = -1
 """Target of a padded position; the loss passes it over."""
 
@@ -83,7 +85,7 @@ def read_corpus(path: Path) -> Corpus:
 
     Raises:
         CorpusError: it cannot be read, is not UTF-8, holds control characters,
-            or has fewer than 10 lines.
+            or has fewer than MIN_NAMES distinct lines.
     """
     try:
         data = path.read_bytes()
@@ -97,8 +99,8 @@ def read_corpus(path: Path) -> Corpus:
     for number, line in enumerate(lines, start=1):
         if any(ord(character) < 32 or ord(character) == 127 for character in line):
             raise CorpusError(f"{path}: control characters in name {number}: not a list of names")
-    if len(lines) < 10:
-        raise CorpusError(f"{path}: {len(lines)} names; at least 10 are needed")
+    if (distinct := len(set(lines))) < MIN_NAMES:
+        raise CorpusError(f"{path}: {distinct} distinct names; at least {MIN_NAMES} are needed")
     return Corpus(path.name, lines, hashlib.sha256(data).hexdigest(), len(data))
 
 

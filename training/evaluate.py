@@ -51,6 +51,6 @@ def evaluate_split(model: LanguageModel, vocabulary: Vocabulary, split: Split) -
         "dev": split.dev,
         "test": split.test,
     }
-    if len(split.test_unseen) < len(split.test):
+    if 0 < len(split.test_unseen) < len(split.test):
         parts["test_unseen"] = split.test_unseen
     return evaluate(model, vocabulary, parts)

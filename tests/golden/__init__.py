@@ -1,0 +1,44 @@
+"""Names that the bundled models must go on giving for some seeds: the promise, written down.
+
+`python -m tests.golden` writes names.json anew. That is right only together with a
+new checkpoint (its fingerprint changes by itself) or a higher SAMPLER_VERSION, and
+with a line in CHANGELOG.md.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint import Checkpoint
+from models.generation import GenerationRequest, generate
+from models.randomness import seed_from_text
+from models.sampling import SamplingParams
+
+PATH = Path(__file__).parent / "names.json"
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    **{f"seed {text}": {"seed": text} for text in (
+        "0", "1", "2", "7", "42", "1234567890", "9007199254740991", "18446744073709551615",
+        "emma", "café", "이름", "a seed of several words",
+    )},
+    "seed 42, offset 10": {"seed": "42", "offset": 10},
+    "seed 42, offset 2^53 - 1": {"seed": "42", "offset": 2**53 - 1},
+    "seed 42, temperature 0.8, top_k 10": {
+        "seed": "42", "sampling": SamplingParams(temperature=0.8, top_k=10),
+    },
+    "seed 42, top_p 0.9": {"seed": "42", "sampling": SamplingParams(top_p=0.9)},
+    "seed 42, min_p 0.1": {"seed": "42", "sampling": SamplingParams(min_p=0.1)},
+    "seed 42, temperature 0": {"seed": "42", "sampling": SamplingParams(temperature=0)},
+    "seed 42, prefix ma, 4 to 6 characters": {
+        "seed": "42", "prefix": "ma", "min_length": 4, "max_length": 6,
+    },
+}  # fmt: skip
+
+
+def answers(checkpoint: Checkpoint) -> dict[str, list[str]]:
+    """What a model gives for every request above."""
+    found = {}
+    for title, values in REQUESTS.items():
+        request = GenerationRequest(**(values | {"seed": seed_from_text(values["seed"]), "n": 12}))
+        drawn = generate(checkpoint.model, checkpoint.vocabulary, request).names
+        found[title] = [name.name for name in drawn]
+    return found

@@ -1,0 +1,96 @@
+"""The command line as a user runs it, in processes of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint import load_checkpoint
+from models.generation import GenerationRequest, generate
+
+NAMES = [a + b + c for a in ("K", "m", "Zo") for b in "aeë" for c in ("", "n", "ra", " d’Or")]
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "training", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join(NAMES * 2), encoding="utf-8")
+    return path
+
+
+def test_a_corpus_of_ones_own_is_fitted_in_one_command_and_can_be_served(
+    corpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine"
+    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--split", "both")
+    assert done.returncode == 0, done.stderr
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.vocabulary.characters == tuple(sorted(set("".join(NAMES))))
+    assert checkpoint.training_names == set(NAMES)
+    assert checkpoint.metadata.corpus["items"] == 2 * len(NAMES)
+    assert checkpoint.metadata.corpus["distinct"] == len(NAMES)
+    assert set(checkpoint.metadata.evaluation) == {"makemore", "clean", "whole"}
+    assert checkpoint.metadata.training["recipe"] == "bigram"
+    names = generate(checkpoint.model, checkpoint.vocabulary, GenerationRequest(1, 20)).names
+    assert len(names) == 20
+
+
+def test_evaluate_gives_the_figures_that_fit_recorded(corpus: Path, tmp_path: Path) -> None:
+    fitted = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
+    evaluated = run("evaluate", tmp_path / "b", "--data", corpus, "--split", "clean")
+    assert fitted.returncode == evaluated.returncode == 0
+    assert "may hold training names" in evaluated.stdout  # the bigram counted everything
+    recorded = load_checkpoint(tmp_path / "b").metadata.evaluation["clean"]
+    assert f"dev {recorded['dev']:.4f}" in fitted.stdout
+
+
+def test_the_curve_is_reported_line_by_line(corpus: Path, tmp_path: Path) -> None:
+    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
+    row = json.loads(done.stderr.strip().splitlines()[-1])
+    assert set(row) == {"step", "dev_nll"}
+    assert load_checkpoint(tmp_path / "b").metrics == (row,)
+
+
+def test_explore_prints_its_report(corpus: Path) -> None:
+    done = run("explore", "--data", corpus)
+    assert done.returncode == 0
+    assert f"names {2 * len(NAMES)}, distinct {len(NAMES)}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["explore", "--data", "nowhere.txt"], 1, "error: nowhere.txt: cannot be read"),
+        (["fit", "--recipe", "lstm-9000", "--out", "x"], 2, "'bigram', 'transformer'"),
+        (["evaluate", "nowhere"], 1, "error: nowhere/manifest.json: cannot be read"),
+        ([], 2, "command"),
+    ],
+)
+def test_a_mistake_gets_a_line_and_a_status_not_a_traceback(
+    arguments: list[str], status: int, said: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("x").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "file")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "file" in done.stderr.splitlines()[-1]

@@ -1,0 +1,121 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.errors import ConfigError
+from models.vocabulary import Vocabulary
+from training.corpus import IGNORED, CorpusError, encode_lines
+from training.evaluate import evaluate, mean_nll
+from training.fit import batch_rows, fit, learning_rate, trim
+from training.loss import cross_entropy
+from training.recipes import RECIPES, Counting, Descent, Recipe
+
+NAMES = [a + b + c for a in "kmt" for b in "aei" for c in ("", "n", "ra", "lia")]
+VOCABULARY = Vocabulary.of(NAMES)
+TINY = Recipe(
+    "transformer",
+    Descent(steps=60, batch_size=8, warmup_steps=5, eval_every=20, ema_decay=0.8),
+    n_layer=1,
+    n_head=2,
+    n_embd=16,
+    dropout=0.1,
+)
+
+
+def test_fitting_lowers_the_dev_nll_and_keeps_the_best_step() -> None:
+    fitted = fit(TINY, VOCABULARY, NAMES, NAMES, seed=1)
+    curve = [row["dev_nll"] for row in fitted.metrics]
+    assert [row["step"] for row in fitted.metrics] == [20, 40, 60]
+    assert min(curve) == pytest.approx(
+        mean_nll(fitted.model, *encode_lines(NAMES, VOCABULARY)), abs=1e-12
+    )
+    assert curve[-1] < curve[0] < torch.tensor(float(len(VOCABULARY))).log()
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    short = replace(TINY, method=Descent(steps=6, batch_size=8, eval_every=3))
+    first, again, other = (
+        fit(short, VOCABULARY, NAMES, NAMES, seed=seed).model.state_dict() for seed in (1, 1, 2)
+    )
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_training_stops_early_when_dev_gets_no_better() -> None:
+    stuck = Descent(steps=100, learning_rate=0.0, final_learning_rate=0.0, eval_every=5, patience=3)
+    fitted = fit(replace(TINY, method=stuck), VOCABULARY, NAMES, NAMES, seed=1)
+    assert (fitted.best_step, fitted.metrics[-1]["step"]) == (5, 20)
+
+
+def test_a_line_longer_than_the_models_context_is_refused() -> None:
+    with pytest.raises(CorpusError, match="a line of 5 characters; the model holds 3"):
+        fit(replace(TINY, block_size=4), VOCABULARY, NAMES, NAMES, seed=1)
+
+
+def test_a_model_that_cannot_count_is_not_fitted_by_counting() -> None:
+    with pytest.raises(ConfigError, match="transformer cannot be fitted by counting"):
+        fit(replace(TINY, method=Counting()), VOCABULARY, NAMES, NAMES, seed=1)
+
+
+def test_counting_gives_the_optimum_of_a_bigram_model() -> None:
+    recipe = Recipe("bigram", Counting(smoothing=0.0), block_size=1)
+    model = fit(recipe, VOCABULARY, NAMES, NAMES, seed=1).model.double()
+    inputs, targets = encode_lines(NAMES, VOCABULARY)
+    best = mean_nll(model, inputs, targets)
+    logits = torch.log(model.counts.double() + 1e-12).requires_grad_()
+    loss = cross_entropy(logits[inputs], targets)
+    assert loss.item() == pytest.approx(best, abs=1e-9)
+    loss.backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-9  # no logits are better
+
+
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
+    epochs = [[int(r) for step in range(4 * e, 4 * e + 4) for r in batch_rows(step, 8, 30, 1)]
+              for e in range(2)]  # fmt: skip
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(30))
+    assert epochs[0] != epochs[1]
+
+
+def test_learning_rate_rises_then_falls_to_its_final_value() -> None:
+    method = Descent(steps=100, learning_rate=1.0, final_learning_rate=0.1, warmup_steps=10)
+    rates = [learning_rate(method, step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[100] == pytest.approx(0.1)
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+
+
+def test_trimming_padding_does_not_change_the_loss() -> None:
+    model = fit(TINY, VOCABULARY, NAMES, NAMES, seed=1).model.double()
+    inputs, targets = encode_lines(["ka", "mi"], VOCABULARY)
+    wide = (
+        torch.nn.functional.pad(inputs, (0, 2)),
+        torch.nn.functional.pad(targets, (0, 2), value=IGNORED),
+    )
+    narrow = trim(*wide)
+    assert [tuple(part.shape) for part in narrow] == [(2, 3), (2, 3)]
+    losses = [cross_entropy(model(i), t).item() for i, t in (wide, narrow)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-12)
+
+
+def test_evaluation_counts_every_character_once_whatever_the_batch() -> None:
+    model = fit(TINY, VOCABULARY, NAMES, NAMES, seed=1).model.double()
+    figures = evaluate(model, VOCABULARY, {"one": NAMES[:1], "two": NAMES[1:], "all": NAMES})
+    ones, twos = len(NAMES[0]) + 1, sum(len(name) + 1 for name in NAMES[1:])
+    mean = (ones * figures["one"] + twos * figures["two"]) / (ones + twos)
+    assert figures["all"] == pytest.approx(mean, abs=1e-12)
+
+
+def test_evaluation_leaves_a_model_in_the_mode_it_was_in() -> None:
+    model = fit(TINY, VOCABULARY, NAMES, NAMES, seed=1).model.train()
+    mean_nll(model, *encode_lines(NAMES, VOCABULARY))
+    assert model.training
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_builds_its_model(name: str) -> None:
+    recipe = RECIPES[name]()
+    assert recipe.architecture == name
+    assert recipe.model_config(vocab_size=27, longest=15).vocab_size == 27
