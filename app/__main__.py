@@ -1,5 +1,6 @@
 """python -m app: serve, as the NAMEWRIGHT_ environment says."""
 
+import signal
 import sys
 
 import uvicorn
@@ -17,6 +18,8 @@ def main() -> int:
             name = "_".join(str(part) for part in fault["loc"]).upper()
             sys.stderr.write(f"error: NAMEWRIGHT_{name}: {fault['msg']}\n")
         return 2
+    # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "app.main:create_app_from_environment",
         factory=True,

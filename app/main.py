@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse
 from app.catalog import load_catalog
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.openapi import PROBLEM_RESPONSES, DescribedApp
 from app.request_id import RequestIdMiddleware
 from app.routes import generate, health, models, score
-from app.schemas import Problem
 from app.settings import Settings
 
 logger = logging.getLogger("uvicorn.error")
@@ -41,17 +41,14 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         app.state.engine.stop()
 
-    app = FastAPI(
+    app = DescribedApp(
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
         max_body_size=settings.max_body_bytes,
-        responses={
-            "4XX": {"model": Problem, "description": "The request is at fault"},
-            "503": {"model": Problem, "description": "Too many requests; see Retry-After"},
-        },
+        responses=PROBLEM_RESPONSES,
     )
     add_error_handlers(app)
     app.add_middleware(RequestIdMiddleware)

@@ -54,10 +54,10 @@ def by_length(
     for length in range(longest + 1):
         following = probs[:, None] * next_probabilities(model, prefixes, sampling)  # (N, V)
         yield prefixes, probs, following[:, BOUNDARY]
-        if length == longest:
-            return
         following[:, BOUNDARY] = 0.0
         kept, characters = np.nonzero(following > at_least)
+        if length == longest or not len(kept):
+            return
         prefixes = np.concatenate([prefixes[kept], characters[:, None]], axis=1)
         probs = following[kept, characters]
 

@@ -97,8 +97,8 @@ def bigram() -> Recipe:
 
 def transformer() -> Recipe:
     """makemore's size, with what its loop lacks: dropout, a schedule, averaged weights."""
-    method = Descent(steps=10000)
-    return Recipe("transformer", method, n_layer=4, n_head=4, n_embd=64, dropout=0.2)
+    method = Descent(steps=8000)
+    return Recipe("transformer", method, n_layer=4, n_head=4, n_embd=64, dropout=0.1)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

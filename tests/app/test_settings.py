@@ -1,0 +1,106 @@
+"""Settings come from the environment alone, once, and are checked."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+from tests.exact import CHECKPOINTS
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"NAMEWRIGHT_{name.upper()}", raising=False)
+
+
+def test_defaults_serve_the_bundled_checkpoints_to_this_machine_alone() -> None:
+    settings = Settings()
+    assert settings.checkpoints.samefile(CHECKPOINTS)
+    assert settings.models == ""
+    assert settings.default_model == "transformer"
+    assert settings.device == "auto"
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert (settings.workers, settings.threads) == (1, 1)
+
+
+def test_every_setting_is_read_from_its_environment_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {
+        "checkpoints": "/somewhere",
+        "models": "bigram, transformer",
+        "default_model": "bigram",
+        "device": "cpu",
+        "host": "0.0.0.0",
+        "port": "65535",
+        "workers": "64",
+        "threads": "2",
+        "queue_size": "1",
+        "max_body_bytes": "1024",
+        "log_level": "debug",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"NAMEWRIGHT_{name.upper()}", value)
+    settings = Settings()
+    read = {name: str(getattr(settings, name)) for name in Settings.model_fields}
+    unread = {name for name in read if read[name] == str(Settings.model_fields[name].default)}
+    assert read | given == read
+    assert unread == set(), "add the new setting to this test"
+
+
+def test_every_setting_stands_in_the_documentation_with_its_default() -> None:
+    documentation = (CHECKPOINTS.parent / "docs" / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        row = next(
+            line for line in documentation.splitlines() if f"`NAMEWRIGHT_{name.upper()}`" in line
+        )
+        if name != "checkpoints":  # its default is a path of this machine
+            assert f"`{field.default}`" in row or field.default == "", row
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "0"),
+        ("port", "65536"),
+        ("port", "8000.5"),
+        ("port", ""),
+        ("workers", "0"),
+        ("workers", "x"),
+        ("workers", "65"),
+        ("threads", "0"),
+        ("queue_size", "0"),
+        ("queue_size", "1e9"),
+        ("max_body_bytes", "1023"),
+        ("device", "gpu"),
+        ("device", "CPU"),
+        ("log_level", "loud"),
+        ("default_model", ""),
+        ("default_model", "../etc"),
+        ("default_model", "Upper"),
+        ("default_model", "x" * 65),
+        ("models", "a/b"),
+        ("models", "a;b"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_under_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"NAMEWRIGHT_{name.upper()}", value)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert [fault["loc"] for fault in caught.value.errors()] == [(name,)]
+
+
+def test_settings_cannot_be_changed_later() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_settings_given_in_code_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAMEWRIGHT_CHECKPOINTS", "/elsewhere")
+    assert Settings(checkpoints=Path("/here")).checkpoints == Path("/here")

@@ -1,0 +1,101 @@
+"""Factories that every test may use: the corpus, tiny random models, tiny checkpoints."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from models.base import LanguageModel
+from models.checkpoint import Checkpoint, Metadata, save_checkpoint
+from models.config import ModelConfig
+from models.registry import build_model
+from models.rows import longest_name
+from models.vocabulary import Vocabulary
+
+# A slow machine is no failure, and what is green stays green.
+settings.register_profile("namewright", deadline=None, derandomize=True)
+settings.load_profile("namewright")
+# As served; at these sizes threads only wait for one another.
+torch.set_num_threads(1)
+
+ALPHABET = "abcdefg"
+SIZES = {"block_size": 9, "n_layer": 2, "n_head": 2, "n_embd": 8, "n_embd2": 8}
+
+
+@pytest.fixture(scope="session")
+def names_path() -> Path:
+    """names.txt; its test is skipped where it is not at hand."""
+    folder = os.environ.get("NAMEWRIGHT_DATA")
+    if not folder:
+        pytest.skip("NAMEWRIGHT_DATA is not set: it names the folder of names.txt")
+    return Path(folder) / "names.txt"
+
+
+@pytest.fixture
+def make_model() -> Callable[..., tuple[LanguageModel, Vocabulary]]:
+    """make_model(architecture, alphabet=, seed=, dtype=, **sizes) -> (model, vocabulary).
+
+    In eval mode, float64 unless said otherwise; its weights are exact in float32.
+    """
+
+    def make(
+        architecture: str,
+        *,
+        alphabet: str = ALPHABET,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+        **sizes: int,
+    ) -> tuple[LanguageModel, Vocabulary]:
+        vocabulary = Vocabulary.of([alphabet])
+        config = ModelConfig(vocab_size=len(vocabulary), **(SIZES | sizes))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = build_model(architecture, config)
+            _randomize(model)
+        return model.to(dtype).eval().requires_grad_(False), vocabulary
+
+    return make
+
+
+@pytest.fixture
+def make_checkpoint(
+    tmp_path: Path, make_model: Callable[..., tuple[LanguageModel, Vocabulary]]
+) -> Callable[..., Path]:
+    """make_checkpoint(architecture, name=, **as make_model takes) -> its folder.
+
+    The folder is `tmp_path / name`, so several with one parent make a catalogue.
+    """
+
+    def make(architecture: str, *, name: str | None = None, **options: int | str) -> Path:
+        model, vocabulary = make_model(architecture, dtype=torch.float32, **options)
+        a, b = vocabulary.characters[:2]
+        whole = "".join(vocabulary.characters)[: longest_name(model)]
+        checkpoint = Checkpoint(
+            architecture=architecture,
+            model=model,
+            vocabulary=vocabulary,
+            metadata=Metadata(
+                corpus={"name": "tiny.txt", "kind": "lines", "items": 3},
+                training={"recipe": architecture, "seed": 0},
+                evaluation={"clean": {"train": 1.0, "dev": 2.0, "test": 3.0}},
+            ),
+            training_names=frozenset({a, b, a + b}),
+            metrics=({"step": 1, "dev_nll": 2.5}, {"step": 2, "dev_nll": 2.0}),
+        )
+        folder = tmp_path / (name or architecture)
+        save_checkpoint(folder, checkpoint, [whole, a + b + a])
+        return folder
+
+    return make
+
+
+def _randomize(model: LanguageModel) -> None:
+    """Go so far from any initialisation that a wrong reading of the weights shows."""
+    for parameter in model.parameters():
+        parameter.data += 0.25 * torch.randn(parameter.shape)
+    for buffer in model.buffers():
+        if not buffer.is_floating_point():  # counts
+            buffer.copy_(torch.randint(0, 20, buffer.shape))

@@ -1,0 +1,57 @@
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+from models.base import LanguageModel
+from models.config import ModelConfig
+from models.errors import ConfigError
+from models.registry import ARCHITECTURES, build_model
+
+CONFIG = ModelConfig(block_size=4, vocab_size=5, n_layer=2, n_head=2, n_embd=8, n_embd2=8)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_built_model_is_in_training_mode_and_float32(architecture):
+    model = build_model(architecture, CONFIG)
+    assert isinstance(model, LanguageModel)
+    assert model.training
+    assert model.config is CONFIG
+    floats = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+    assert {tensor.dtype for tensor in floats} == {torch.float32}
+    assert model.device == torch.device("cpu")
+
+
+def test_an_unknown_architecture_is_refused_by_a_message_that_names_the_known_ones():
+    with pytest.raises(ConfigError, match="unknown architecture 'lstm'; known: .*bigram") as error:
+        build_model("lstm", CONFIG)
+    assert all(name in str(error.value) for name in ARCHITECTURES)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_architecture_reads_only_the_hyperparameters_that_it_lists(architecture):
+    listed = set(ARCHITECTURES[architecture].hyperparameters)
+    every = {field.name for field in fields(ModelConfig)}
+    assert listed <= every
+    others = {name: 2 * getattr(CONFIG, name) for name in every - listed - {"dropout"}}
+    changed = build_model(architecture, replace(CONFIG, **others))
+    shapes = {name: t.shape for name, t in build_model(architecture, CONFIG).state_dict().items()}
+    assert {name: tensor.shape for name, tensor in changed.state_dict().items()} == shapes
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused():
+    with pytest.raises(ConfigError, match="n_embd 8 is no multiple of n_head 3"):
+        build_model("transformer", replace(CONFIG, n_head=3))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes", "count"),
+    [
+        ("bigram", {}, 27 * 27),
+        # makemore's README says 204,544 for this size.
+        ("transformer", {"n_layer": 4, "n_head": 4, "n_embd": 64}, 204_544),
+    ],
+)
+def test_parameter_count_is_the_published_one(architecture, sizes, count):
+    config = ModelConfig(block_size=16, vocab_size=27, **sizes)
+    assert build_model(architecture, config).parameter_count == count

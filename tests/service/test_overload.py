@@ -1,0 +1,106 @@
+"""More requests than the queue holds, and the end of the process, on a real server."""
+
+import json
+import signal
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.service.conftest import STOP_LIMIT_S, Serve, Service, assert_problem
+
+LONG = "/generate?model=transformer&seed=42&n=1000"
+SHORT = "/score?word=emma&model=bigram"
+
+# A request that is never finished, and the longest answer there is.
+HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: "
+WORDS = json.dumps({"words": ["a" * 64] * 1000, "model": "bigram"}).encode()
+
+
+def begin_long(service: Service, pool: ThreadPoolExecutor) -> "Future[httpx.Response]":
+    """Send LONG to a service with a queue of one; returns once it is seen to be under way."""
+    for _ in range(100):
+        answer = pool.submit(service.client.get, LONG)
+        while not answer.done():
+            # A refusal of the probe while LONG has no answer: it is LONG that has the place.
+            if service.client.get(SHORT).status_code == 503 and not answer.done():
+                return answer
+    raise AssertionError("LONG was never seen under way")
+
+
+def test_a_full_queue_refuses_politely_and_recovers(serve: Serve) -> None:
+    with serve(QUEUE_SIZE=1) as service, ThreadPoolExecutor(16) as pool:
+        client = service.client
+        answer = begin_long(service, pool)
+        for path in ("/livez", "/readyz", "/models"):
+            assert client.get(path).status_code == 200
+        # A fault of the caller's is told as such even then.
+        assert_problem(client.get("/generate?n=0"), 422, "n")
+        meanwhile: list[httpx.Response] = []
+        while not answer.done():
+            meanwhile += pool.map(client.get, [SHORT, "/generate?seed=1"] * 8)
+            assert client.get("/livez").status_code == 200
+        assert len(answer.result().json()["names"]) == 1000
+
+        crowd = list(pool.map(client.get, [f"/generate?seed={seed}" for seed in range(64)]))
+        assert {response.status_code for response in crowd + meanwhile} == {200, 503}
+        for response in crowd + meanwhile:
+            if response.status_code == 503:
+                assert int(response.headers["retry-after"]) >= 1
+                assert "try again" in assert_problem(response, 503)["detail"]
+
+        for seed, response in enumerate(crowd):
+            alone = client.get(f"/generate?seed={seed}")
+            assert alone.status_code == 200
+            assert response.status_code == 503 or response.json() == alone.json()
+
+
+def test_sigterm_lets_a_running_request_finish_whole(service: Service, serve: Serve) -> None:
+    expected = service.client.get(LONG).json()
+    assert len(expected["names"]) == 1000
+    with serve(QUEUE_SIZE=1) as ending, ThreadPoolExecutor(1) as pool:
+        answer = begin_long(ending, pool)
+        ending.process.send_signal(signal.SIGTERM)
+        assert answer.result().json() == expected
+        assert ending.process.wait(STOP_LIMIT_S) == 0
+
+
+@pytest.mark.slow
+def test_sigint_ends_the_process_as_sigterm_does(serve: Serve) -> None:
+    with serve(MODELS="bigram", DEFAULT_MODEL="bigram") as service:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(STOP_LIMIT_S) == 0
+
+
+@pytest.mark.slow
+def test_a_client_that_never_finishes_its_request_does_not_keep_the_process_from_ending(
+    serve: Serve,
+) -> None:
+    with (
+        serve(MODELS="bigram", DEFAULT_MODEL="bigram") as service,
+        socket.create_connection(("127.0.0.1", service.port)) as idle,
+    ):
+        idle.sendall(HEAD + b"100\r\n\r\n{")
+        assert service.client.get("/livez").status_code == 200
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(3 * STOP_LIMIT_S) == 0
+
+
+@pytest.mark.slow
+def test_a_client_that_never_reads_its_answer_does_not_keep_the_process_from_ending(
+    serve: Serve,
+) -> None:
+    with serve(MODELS="bigram", DEFAULT_MODEL="bigram") as service, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", service.port))
+        deaf.sendall(HEAD + b"%d\r\n\r\n" % len(WORDS) + WORDS)
+        assert deaf.recv(12) == b"HTTP/1.1 200"
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(3 * STOP_LIMIT_S) == 0
+
+
+@pytest.mark.slow
+def test_two_workers_end_with_their_parent(serve: Serve) -> None:
+    with serve(WORKERS=2) as service:
+        assert service.client.get("/generate").status_code == 200
