@@ -2,9 +2,12 @@
 
 import signal
 import sys
+from contextlib import suppress
 
 import uvicorn
 from pydantic import ValidationError
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from app.settings import Settings
 
@@ -20,7 +23,7 @@ def main() -> int:
         return 2
     # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         "app.main:create_app_from_environment",
         factory=True,
         host=settings.host,
@@ -28,8 +31,24 @@ def main() -> int:
         workers=settings.workers,
         log_level=settings.log_level,
         server_header=False,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
     )
-    return 0
+    return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config)
+
+
+def _serve_alone(config: uvicorn.Config) -> int:
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    return 0 if server.started else STARTUP_FAILURE
+
+
+def _serve_by_workers(config: uvicorn.Config) -> int:
+    # uvicorn.run would return as if all were well when no worker could start.
+    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor.run()
+    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    return STARTUP_FAILURE if failed else 0
 
 
 if __name__ == "__main__":

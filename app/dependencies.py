@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 
 from app.catalog import Catalog
 from app.engine import Engine
-from app.errors import MalformedRequestError, UnsupportedMediaTypeError, shorten
+from app.errors import UnsupportedMediaTypeError, shorten
 from models.errors import ParameterError
 
 
@@ -35,16 +34,10 @@ def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], Non
         none: the route takes no parameters at all.
 
     The dependency raises:
-        MalformedRequestError: the query is not UTF-8.
         ParameterError: a parameter is repeated, holds NUL, or is unknown.
     """
 
     def check(request: Request) -> None:
-        query: bytes = request.scope["query_string"]
-        try:
-            unquote_to_bytes(query).decode()
-        except UnicodeDecodeError as error:
-            raise MalformedRequestError("the query is not UTF-8") from error
         items = request.query_params.multi_items()
         for name, count in Counter(name for name, _ in items).items():
             if none:

@@ -55,7 +55,7 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is under way, then end the thread."""
+        """End the thread; for when no request is waiting for it any more."""
         self._inbox.put(None)
         self._thread.join()
 
@@ -107,8 +107,6 @@ class Engine:
 
     def _run(self) -> None:
         while self._receive():
-            self._advance()
-        while self._busy:
             self._advance()
 
     def _receive(self) -> bool:

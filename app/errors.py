@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
 
@@ -23,6 +24,8 @@ RETRY_AFTER_S = 1
 
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 has them
 _NAME_LIMIT = 64
+_ERRORS_LIMIT = 10
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class StartupError(NamewrightError):
@@ -91,6 +94,8 @@ def problem(
         "errors": errors or [],
         "request_id": request.scope.get("request_id", ""),
     }
+    # The middleware sets the id on every other answer, but a 500 is made outside of it.
+    headers = (headers or {}) | {"X-Request-ID": content["request_id"]}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
@@ -117,19 +122,35 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
         raise error
     errors = [
         {"parameter": _parameter(fault["loc"]), "message": _message(fault)}
-        for fault in error.errors()[:100]
+        for fault in error.errors()
     ]
     detail = f"{errors[0]['parameter']}: {errors[0]['message']}"
     if len(errors) > 1:
         detail += f" (and {len(errors) - 1} more)"
-    return problem(request, 422, detail, errors)
+    return problem(request, 422, detail, errors[:_ERRORS_LIMIT])
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    headers = dict(error.headers) if error.headers else None
-    return problem(request, error.status_code, error.detail, headers=headers)
+    headers = dict(error.headers or {})
+    detail = error.detail
+    if error.status_code == 404:
+        detail = "nothing is at this path; see /docs for what there is"
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+        detail = f"this path takes other methods: {headers['Allow']}"
+    return problem(request, error.status_code, detail, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Of all routes of a path; the router itself only names those of the first."""
+    return [
+        method
+        for method in _METHODS
+        for scope in [{**request.scope, "method": method}]
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
@@ -143,11 +164,13 @@ def _parameter(loc: tuple[int | str, ...]) -> str:
     name = ""
     for part in loc[1:]:
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
-    return shorten(name) or "body"
+    return shorten(name) if len(loc) > 1 else "body"
 
 
 def shorten(name: str) -> str:
     """A caller's parameter name, short and safe to print and encode."""
+    if not name:
+        return "(no name)"
     safe = "".join(character if character.isprintable() else "?" for character in name)
     return safe if len(safe) <= _NAME_LIMIT else safe[: _NAME_LIMIT - 1] + "…"
 

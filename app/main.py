@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse
 from app.catalog import load_catalog
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.request_id import RequestIdMiddleware
 from app.routes import generate, health, models, score
 from app.settings import Settings
 
@@ -47,11 +47,13 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
+        redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
     )
     add_error_handlers(app)
-    app.add_middleware(RequestIdMiddleware)
+    app.state.max_body_bytes = settings.max_body_bytes
+    for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
+        app.add_middleware(middleware)  # the last one is outermost
     for routes in (generate, score, models, health):
         app.include_router(routes.router)
 

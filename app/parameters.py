@@ -59,9 +59,11 @@ class Number:
         allowed = f"allowed: {'above ' if self.above_low else ''}{self.low:g} to {self.high:g}"
         if not isinstance(text, str) or not _NUMBER.fullmatch(text):
             raise fault(f"must be a number; {allowed}")
-        value = float(text)
+        value = float(text) + 0.0  # -0 becomes 0
         if not self.low <= value <= self.high or (self.above_low and value == self.low):
             raise fault(f"is out of range; {allowed}")
+        if value == 0 and re.search("[1-9]", text.lower().partition("e")[0]):
+            raise fault(f"is too small to tell from 0; {allowed}")
         return value
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:

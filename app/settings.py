@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."
     )
+    shutdown_timeout_s: int = Field(
+        default=5,
+        ge=1,
+        le=300,
+        description="Seconds that requests under way have after SIGTERM before they are cut off.",
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         default="info", description="How much is logged, to standard error."
     )

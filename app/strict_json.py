@@ -13,11 +13,32 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 
+class _NotStandardError(ValueError):
+    """Something that json.loads takes and the standard does not."""
+
+
 class StrictJSONRequest(Request):
     """A request whose body must be standard JSON."""
 
+    async def body(self) -> bytes:
+        """The bytes of the body.
+
+        Raises:
+            HTTPException: 413; there are more than the setting `max_body_bytes` allows.
+        """
+        if not hasattr(self, "_body"):
+            limit: int = self.app.state.max_body_bytes
+            chunks, size = [], 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise HTTPException(413, f"the body is too large; allowed: {limit} bytes")
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        return self._body
+
     async def json(self) -> Any:
-        """The body.
+        """The body as JSON.
 
         Raises:
             HTTPException: 400; it is not UTF-8, not JSON, or holds NaN, an infinity
@@ -35,8 +56,12 @@ class StrictJSONRequest(Request):
             raise HTTPException(
                 400, f"the body is not JSON: {error.msg} at character {error.pos}"
             ) from error
-        except (ValueError, RecursionError) as error:
+        except _NotStandardError as error:
             raise HTTPException(400, f"the body is not JSON: {error}") from error
+        except RecursionError as error:
+            raise HTTPException(400, "the body is nested too deeply") from error
+        except ValueError as error:  # Python's limit on the digits of an integer
+            raise HTTPException(400, "the body holds a number of too many digits") from error
 
 
 class StrictJSONRoute(APIRoute):
@@ -53,11 +78,11 @@ class StrictJSONRoute(APIRoute):
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
+    raise _NotStandardError(f"{name} is not allowed")
 
 
 def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise ValueError("a key is repeated")
+        raise _NotStandardError("a key is repeated")
     return values

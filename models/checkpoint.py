@@ -106,7 +106,10 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
         reference_words: names whose NLLs become the known answers.
 
     Raises:
-        OSError: the disk is full, say; what was there before is still there.
+        CheckpointError: it could not be loaded again.
+        ParameterError: a reference word is not one that the model can score.
+        ValueError: NaN or an infinity is in the metadata.
+        OSError: the disk is full, say. Whatever is raised, what was there before still is.
     """
     model = checkpoint.model
     weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
@@ -133,6 +136,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
         "reference.json": to_json(reference),
         "training_names.txt": names.encode(),
     }
+    _interpret(folder, files)  # what could not be loaded must not replace what can
     write_folder(folder, files)
 
 
@@ -145,18 +149,22 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: naming the file and the cause, for whatever is not in order.
     """
-    files = read_folder(folder, _FILES)
+    return _interpret(folder, read_folder(folder, _FILES))
+
+
+def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
+    """The checkpoint that some files are, or CheckpointError naming the one at fault."""
     try:
         config = parse_json(files["config.json"])
         model, vocabulary = _build(config)
         metadata = Metadata(config["corpus"], config["training"], config["evaluation"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(folder / "config.json", f"not a valid configuration: {error}") from (
             error
         )
     try:
         _load_weights(model, files["model.safetensors"])
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(folder / "model.safetensors", str(error)) from error
     model = model.double().eval().requires_grad_(False)
     try:
@@ -223,8 +231,8 @@ def _check_reference(
     model: LanguageModel, vocabulary: Vocabulary, reference: Mapping[str, float]
 ) -> None:
     """Recompute the known answers: proof that this code reads these weights rightly."""
-    if not reference:
-        raise ValueError("holds no known answer")
+    if not reference or not all(type(nll) is float for nll in reference.values()):
+        raise ValueError("not a table of known answers")
     scores = score(model, vocabulary, list(reference), parameter="reference")
     for found, (word, nll) in zip(scores, reference.items(), strict=True):
         if not math.isclose(found.nll, nll, rel_tol=0, abs_tol=REFERENCE_TOLERANCE):

@@ -20,11 +20,11 @@ from models.errors import ParameterError
 from models.randomness import check_seed, uniforms
 from models.rows import ROWS, Rows, boundaries, longest_name
 from models.sampling import Array, SamplingParams, draw, probabilities
-from models.vocabulary import BOUNDARY, Vocabulary
+from models.vocabulary import BOUNDARY, Vocabulary, normalized_length
 
 MAX_NAMES = 1000
-MAX_OFFSET = 2**53 - 1
-"""Offsets stay integers that every JSON reader holds exactly."""
+MAX_OFFSET = 9 * 10**15
+"""With the budget on top still below 2**53, which every JSON reader holds exactly."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class GenerationRequest:
     Attributes:
         seed: 0 to 2**64 - 1, the stream.
         n: names wanted, 1 to 1000.
-        offset: index in the stream to begin at, 0 to 2**53 - 1.
+        offset: index in the stream to begin at, 0 to 9 * 10**15.
         sampling: how distributions are reshaped.
         prefix: what every name begins with; characters of the alphabet.
         min_length: fewest characters of a name, 1 to max_length.
@@ -100,12 +100,12 @@ class Job:
         _check(request, limit)
         self.request = request
         self.max_length = request.max_length or limit
-        self.prefix = vocabulary.encode(request.prefix, "prefix")
-        if len(self.prefix) > self.max_length:
+        length = normalized_length(request.prefix, self.max_length)
+        if length > self.max_length:
             raise ParameterError(
-                "prefix",
-                f"has {len(self.prefix)} characters; allowed: 0 to {self.max_length} (max_length)",
+                "prefix", f"has {length} characters; allowed: 0 to {self.max_length} (max_length)"
             )
+        self.prefix = vocabulary.encode(request.prefix, "prefix")
         self._admitted = 0
         self._in_flight = 0
         self._names: list[GeneratedName] = []
@@ -206,16 +206,18 @@ class Sampler:
         """Give idle rows to the jobs, one each in turn, so that a long one starves no other."""
         idle = [row for row, owner in enumerate(self._owners) if owner is None]
         taken: dict[Job, list[int]] = {}
-        waiting = deque(job for job in self._jobs if job.wants_row)
-        while idle and waiting:
-            job = waiting.popleft()
+        passed = 0  # jobs in a row that want none
+        while idle and passed < len(self._jobs):
+            job = self._jobs[0]
+            self._jobs.rotate(-1)  # its turn is over, and the next step goes on from here
+            if not job.wants_row:
+                passed += 1
+                continue
+            passed = 0
             row = idle.pop()
             self._owners[row] = job
             self._indexes[row] = job.admit()
             taken.setdefault(job, []).append(row)
-            if job.wants_row:
-                waiting.append(job)
-        self._jobs.rotate(-1)  # the next step begins with another job
         for job, rows in taken.items():
             indexes = np.array([self._indexes[row] for row in rows], dtype=np.uint64)
             self._uniforms[rows] = uniforms(job.request.seed, indexes, self._limit + 1)

@@ -15,6 +15,7 @@ Layout: the key is the seed; the counter is (i low, i high, t // 2, 0); the four
 import hashlib
 import re
 import secrets
+import unicodedata
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,12 +100,17 @@ def seed_from_text(text: str) -> int:
     """
     if not 1 <= len(text) <= SEED_TEXT_LIMIT:
         raise ParameterError("seed", f"has {len(text)} characters; allowed: 1 to {SEED_TEXT_LIMIT}")
-    if re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
-        return check_seed(int(text))
-    if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ParameterError("seed", "holds control characters or lone surrogates")
+    if reads_as_integer(text):
+        return check_seed(int(text))
     digest = hashlib.sha256(normalize(text).encode()).digest()
     return int.from_bytes(digest[:8], "little")
+
+
+def reads_as_integer(text: str) -> bool:
+    """Whether a seed is a number rather than a text: ASCII digits, a sign, spaces around."""
+    return re.fullmatch(r" *[+-]?[0-9]+ *", text) is not None
 
 
 def check_seed(seed: int) -> int:

@@ -15,7 +15,7 @@ from models.base import LanguageModel
 from models.errors import ParameterError
 from models.rows import ROWS, Rows, boundaries, longest_name
 from models.sampling import Array
-from models.vocabulary import BOUNDARY, Vocabulary, normalize
+from models.vocabulary import BOUNDARY, Vocabulary, normalized_length
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def encode_word(
         ParameterError: naming `parameter`: the word is empty or too long, or a
             character is not in the alphabet.
     """
-    length, limit = len(normalize(word)), longest_name(model)
+    limit = longest_name(model)
+    length = normalized_length(word, limit)
     if not 1 <= length <= limit:
         raise ParameterError(parameter, f"has {length} characters; allowed: 1 to {limit}")
     return vocabulary.encode(word, parameter)

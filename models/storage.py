@@ -46,7 +46,10 @@ def parse_json(data: bytes) -> Any:
     def refuse(token: str) -> None:
         raise ValueError(f"{token} is not JSON")
 
-    return json.loads(data, parse_constant=refuse)
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def require_keys(values: Mapping[str, Any], expected: Iterable[str]) -> None:
@@ -66,12 +69,14 @@ def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
         CheckpointError: naming the file and what is wrong with it.
     """
     incoming = folder / _INCOMING
+    if incoming.is_symlink():
+        raise CheckpointError(incoming, "a link")
     roots = (incoming, folder) if os.path.lexists(incoming / _MANIFEST) else (folder,)
     manifest = roots[0] / _MANIFEST
     raw = _read_regular(manifest, MAX_FILE_BYTES)
     try:
         entries = _parse_manifest(raw, names)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(manifest, f"not a valid manifest: {error}") from error
     files = {}
     for name, (size, sha256) in entries.items():
@@ -138,10 +143,11 @@ def _read_regular(path: Path, limit: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise CheckpointError(path, f"cannot be read: {error.strerror}") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise CheckpointError(path, "not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise CheckpointError(path, "not a regular file")
         if status.st_size > min(limit, MAX_FILE_BYTES):
             raise CheckpointError(path, f"too large: {status.st_size} bytes where {limit} are due")
         return file.read(status.st_size)

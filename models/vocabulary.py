@@ -19,6 +19,13 @@ def normalize(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def normalized_length(text: str, limit: int) -> int:
+    """Code points of `text` in NFC, or its length as it is where that must exceed `limit`."""
+    # NFC makes one code point of at most four, and takes seconds for a hundred thousand
+    # combining marks.
+    return len(text) if len(text) > 4 * limit else len(normalize(text))
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """An ordered alphabet and its ids.

@@ -9,7 +9,7 @@ from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query
 from app.schemas import GenerateAnswer, GenerateQuery
 from models.generation import Generated, GenerationRequest
-from models.randomness import draw_seed, seed_from_text
+from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.sampling import SamplingParams
 from models.vocabulary import normalize
 
@@ -40,7 +40,7 @@ async def generate(
         n=query.n,
         offset=query.offset,
         sampling=SamplingParams(query.temperature, query.top_k, query.top_p, query.min_p),
-        prefix=normalize(query.prefix),
+        prefix=query.prefix,
         min_length=query.min_length,
         max_length=query.max_length,
     )
@@ -71,7 +71,7 @@ def _answer(
         "top_k": query.top_k,
         "top_p": query.top_p,
         "min_p": query.min_p,
-        "prefix": request.prefix,
+        "prefix": normalize(request.prefix),
         "min_length": request.min_length,
         "max_length": request.max_length or served.longest_name,
     }
@@ -79,6 +79,6 @@ def _answer(
 
 def _echo(given: str | None, seed: int) -> int | str:
     """What to send as `seed` to get this answer again, exact in every JSON reader."""
-    if given is not None and not given.strip().lstrip("+").isdecimal():
+    if given is not None and not reads_as_integer(given):
         return given
     return seed if seed <= _EXACT_IN_JAVASCRIPT else str(seed)

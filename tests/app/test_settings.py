@@ -39,6 +39,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "threads": "2",
         "queue_size": "1",
         "max_body_bytes": "1024",
+        "shutdown_timeout_s": "30",
         "log_level": "debug",
     }
     for name, value in given.items():

@@ -21,7 +21,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "emma", "café", "이름", "a seed of several words",
     )},
     "seed 42, offset 10": {"seed": "42", "offset": 10},
-    "seed 42, offset 2^53 - 1": {"seed": "42", "offset": 2**53 - 1},
+    "seed 42, offset 9e15": {"seed": "42", "offset": 9 * 10**15},
     "seed 42, temperature 0.8, top_k 10": {
         "seed": "42", "sampling": SamplingParams(temperature=0.8, top_k=10),
     },

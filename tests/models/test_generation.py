@@ -294,14 +294,14 @@ def test_jobs_that_run_in_step_with_the_turns_starve_no_other(chain):
 
 
 def test_rows_are_dealt_to_jobs_one_each_in_turn(chain):
-    # Every name of this model takes two steps, so 32 names are ready every other step.
+    # Every name of this model takes two steps, so four jobs get 8 names each every other step.
     served = chain({"": "a", "a": "."})
     sampler = Sampler(*served)
-    jobs = [Job(GenerationRequest(seed, n=8), *served) for seed in range(4)]
+    jobs = [Job(GenerationRequest(seed, n=ROWS), *served) for seed in range(4)]
     for job in jobs:
         sampler.add(job)
-    sampler.step()
-    assert set(sampler.step()) == set(jobs)
+    completed = [len(sampler.step()) for _ in range(8)]
+    assert completed == [0, 0, 0, 0, 0, 0, 0, 4]
 
 
 # ---------------------------------------------------------------- conditions
@@ -418,8 +418,8 @@ def test_what_was_found_within_the_budget_is_given(chain):
         ("seed", {"seed": 2**64}, "0 to 18446744073709551615"),
         ("n", {"n": 0}, "1 to 1000"),
         ("n", {"n": 1001}, "1 to 1000"),
-        ("offset", {"offset": -1}, "0 to 9007199254740991"),
-        ("offset", {"offset": 2**53}, "0 to 9007199254740991"),
+        ("offset", {"offset": -1}, "0 to 9000000000000000"),
+        ("offset", {"offset": 9 * 10**15 + 1}, "0 to 9000000000000000"),
         ("max_length", {"max_length": 0}, "1 to 8"),
         ("max_length", {"max_length": 9}, "1 to 8"),
         ("min_length", {"min_length": 0}, "1 to 8"),

@@ -250,6 +250,9 @@ def test_a_draw_inverts_the_cumulative_distribution():
     probs = np.array([[0.25, 0.5, 0.25]] * 6)
     uniforms = np.array([0.0, 0.2499, 0.25, 0.7499, 0.75, LARGEST_UNIFORM])
     assert draw(probs, uniforms).tolist() == [0, 0, 1, 1, 2, 2]
+    # Weights need not have been divided by their sum.
+    assert draw(probs * 8, uniforms).tolist() == [0, 0, 1, 1, 2, 2]
+    assert draw(probs / 8, uniforms).tolist() == [0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -270,8 +273,8 @@ def test_a_draw_never_gives_a_character_of_probability_0(probs, lowest, highest)
     (found,) = draw(row, np.array([LARGEST_UNIFORM]))
     assert lowest <= found <= highest
     assert probs[found] > 0
-    # Weights that were not divided by their sum lose nothing but the division.
-    for scale in (3.0, 1e-3, 1e-300):
+    # Near the smallest numbers the product of uniform and sum rounds up to the sum.
+    for scale in (3.0, 1e-3, 1e-300, 1e-320):
         (found,) = draw(row * scale, np.array([LARGEST_UNIFORM]))
         assert probs[found] > 0
 

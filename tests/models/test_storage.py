@@ -344,7 +344,6 @@ def test_a_first_save_that_was_killed_anywhere_leaves_nothing_or_the_whole(tmp_p
     assert found == [None] * switch + [NEW] * (len(found) - switch)
 
 
-@pytest.mark.slow
 def test_a_kill_while_an_earlier_kill_is_made_good_does_not_bring_the_old_back(folder, tmp_path):
     # Committed, but not in its place yet: the next writer has that to do first.
     unfinished = {

@@ -1,0 +1,94 @@
+"""What happens around every request, as pure ASGI."""
+
+import re
+import secrets
+import sys
+from urllib.parse import unquote_to_bytes
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import problem
+from models.errors import NamewrightError
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIdMiddleware:
+    """Puts `request_id` into the scope and X-Request-ID onto the answer.
+
+    The caller's own X-Request-ID is kept where it is 1 to 64 letters, digits,
+    dots, dashes or underscores; anything else could forge lines in a log.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8)
+        scope["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        await self.app(scope, receive, send_with_id)
+
+
+class Utf8Middleware:
+    """Answers 400 where the path or the query is not UTF-8, or the path holds control characters.
+
+    The framework would replace such bytes, and its routes match a path that ends in
+    a line feed as if it did not.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection; anything but HTTP passes through."""
+        if scope["type"] == "http" and (fault := self._fault(scope)):
+            response = problem(Request(scope), 400, fault)
+            return await response(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    def _fault(self, scope: Scope) -> str:
+        try:
+            path = unquote_to_bytes(scope["raw_path"]).decode()
+        except UnicodeDecodeError:
+            return "the path is not UTF-8"
+        try:
+            unquote_to_bytes(scope["query_string"]).decode()
+        except UnicodeDecodeError:
+            return "the query is not UTF-8"
+        control = any(ord(character) < 32 or ord(character) == 127 for character in path)
+        return "the path holds control characters" if control else ""
+
+
+class BriefStartMiddleware:
+    """Says in one line why the service cannot start, where the cause is one of our errors.
+
+    The framework would send its traceback through six libraries instead.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle the lifespan; anything else passes through."""
+        if scope["type"] != "lifespan":
+            return await self.app(scope, receive, send)
+
+        async def send_briefly(message: Message) -> None:
+            error = sys.exc_info()[1]  # the framework sends this while it handles the error
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, NamewrightError):
+                message = {"type": message["type"], "message": f"cannot start: {error}"}
+            await send(message)
+
+        await self.app(scope, receive, send_briefly)
