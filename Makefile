@@ -25,7 +25,8 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 bench: $(VENV)/dev.stamp
-	for file in benchmarks/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python -m benchmarks.precision
+	$(BIN)/python -m benchmarks.startup
 
 train: $(VENV)/dev.stamp
 	$(BIN)/python -m training fit --recipe bigram --split both --out checkpoints/bigram
