@@ -127,11 +127,20 @@ class Engine:
 
     def _advance(self) -> None:
         """One character in the rows of every busy model, and one pass of the oldest scoring."""
+        self._forget_cancelled()
         for model_id, sampler in self._samplers.items():
             if sampler.busy:
                 self._step(model_id, sampler)
         if self._scorings:
             self._score(*self._scorings.popleft())
+
+    def _forget_cancelled(self) -> None:
+        """Drop the work of requests that no one awaits any more."""
+        for job in [job for job, task in self._jobs.items() if task.future.cancelled()]:
+            self._samplers[self._jobs.pop(job).served.id].remove(job)
+        self._scorings = deque(
+            (scoring, task) for scoring, task in self._scorings if not task.future.cancelled()
+        )
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
         try:

@@ -4,6 +4,7 @@ The answers' models document them and are checked against real answers by the
 tests; routes build plain dicts, which is many times faster.
 """
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,12 +81,19 @@ class ScoreBody(Strict):
     model: ModelId | None = None
 
 
+def finite(value: float) -> float | None:
+    """`value`, or None for infinity, which JSON lacks: what a model holds impossible."""
+    return value if math.isfinite(value) else None
+
+
 class ScoredName(BaseModel):
     """A generated name with its place and its NLL."""
 
     name: str
     index: int = Field(description="Its index in the stream")
-    nll: float = Field(description="Of the name and its end under the model as it is, nats")
+    nll: float | None = Field(
+        description="Of the name and its end under the model as it is, nats; null where infinite"
+    )
 
 
 class GenerateAnswer(BaseModel):

@@ -166,7 +166,6 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
         _load_weights(model, files["model.safetensors"])
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(folder / "model.safetensors", str(error)) from error
-    model = model.double().eval().requires_grad_(False)
     try:
         _check_reference(model, vocabulary, parse_json(files["reference.json"]))
     except (NamewrightError, ValueError, TypeError, AttributeError) as error:
@@ -205,7 +204,7 @@ def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
 
 
 def _load_weights(model: LanguageModel, data: bytes) -> None:
-    """Put the tensors of `data` into `model`; ValueError where they do not fit exactly."""
+    """Make `model` the one of `data`, as it is served; ValueError where that is not sound."""
     tensors = tensors_from_bytes(data)
     expected = model.state_dict()
     if odd := set(tensors) ^ set(expected):
@@ -213,6 +212,10 @@ def _load_weights(model: LanguageModel, data: bytes) -> None:
     for name, tensor in tensors.items():
         _check_tensor(name, tensor, expected[name])
     model.load_state_dict(tensors, assign=True)
+    model.double().eval().requires_grad_(False)
+    every_character = torch.arange(model.config.vocab_size)[:, None]  # (V, 1)
+    if bool(torch.isnan(model(every_character)).any()):
+        raise ValueError("finite weights, but NaN for some characters")
 
 
 def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:

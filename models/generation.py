@@ -106,47 +106,53 @@ class Job:
                 "prefix", f"has {length} characters; allowed: 0 to {self.max_length} (max_length)"
             )
         self.prefix = vocabulary.encode(request.prefix, "prefix")
+        self._names: list[GeneratedName] = []  # the answer so far, in stream order
+        self._consumed = 0  # indexes whose outcome is settled, from the offset on without gap
+        self._ahead: dict[int, GeneratedName | None] = {}  # outcomes that wait for earlier ones
         self._admitted = 0
-        self._in_flight = 0
-        self._names: list[GeneratedName] = []
+        self._accepted = 0
 
     @property
     def wants_row(self) -> bool:
-        """Whether one more index could be drawn now.
+        """Whether one more index should be drawn now.
 
-        Never more are in flight than names are missing, so the last index
-        consumed is the last name's, whatever the order in which rows finish.
+        As many are in flight as should give the missing names at the acceptance
+        seen so far. Those drawn too many are dropped: the answer is always the
+        first n names in stream order, whatever the order in which rows finish.
         """
-        return (
-            len(self._names) + self._in_flight < self.request.n
-            and self._admitted < self.request.budget
-        )
+        finished = self._consumed + len(self._ahead)
+        missing = self.request.n - self._accepted
+        useful = missing * (finished + 1) / (self._accepted + 1)
+        in_flight = self._admitted - finished
+        return not self.done and in_flight < useful and self._admitted < self.request.budget
 
     @property
     def done(self) -> bool:
         """Whether all its names are there, or the budget is spent."""
-        return not self._in_flight and not self.wants_row
+        return len(self._names) == self.request.n or self._consumed == self.request.budget
 
     def admit(self) -> int:
         """Take the next index of the stream."""
-        index = self.request.offset + self._admitted
         self._admitted += 1
-        self._in_flight += 1
-        return index
+        return self.request.offset + self._admitted - 1
 
-    def finish(self, name: GeneratedName | None) -> None:
+    def finish(self, index: int, name: GeneratedName | None) -> None:
         """Hand in what an admitted index gave; None is no name."""
-        self._in_flight -= 1
-        if name is not None:
-            self._names.append(name)
+        self._ahead[index] = name
+        self._accepted += name is not None
+        while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
+            settled = self._ahead.pop(index)
+            self._consumed += 1
+            if settled is not None:
+                self._names.append(settled)
 
     def result(self) -> Generated:
         """The answer, once `done`."""
         return Generated(
-            names=tuple(sorted(self._names, key=lambda name: name.index)),
-            next_offset=self.request.offset + self._admitted,
+            names=tuple(self._names),
+            next_offset=self.request.offset + self._consumed,
             exhausted=len(self._names) < self.request.n,
-            acceptance_rate=len(self._names) / self._admitted,
+            acceptance_rate=len(self._names) / self._consumed,
         )
 
 
@@ -182,7 +188,7 @@ class Sampler:
         self._jobs.append(job)
 
     def remove(self, job: Job) -> None:
-        """Forget a job at once; its rows are free again."""
+        """Forget a job that is under way; its rows are free again."""
         self._jobs.remove(job)
         self._owners = [None if owner is job else owner for owner in self._owners]
 
@@ -200,6 +206,8 @@ class Sampler:
         completed = [job for job in self._jobs if job.done]
         for job in completed:
             self._jobs.remove(job)
+        # A job that is done may have rows ahead of what it needed.
+        self._owners = [None if owner and owner.done else owner for owner in self._owners]
         return completed
 
     def _fill_rows(self) -> None:
@@ -261,7 +269,7 @@ class Sampler:
             if ended and job.request.min_length <= length <= job.max_length:
                 text = self._vocabulary.decode(self._token_ids[row, :length].tolist())
                 name = GeneratedName(text, self._indexes[row], float(self._nll[row]))
-            job.finish(name)
+            job.finish(self._indexes[row], name)
             self._owners[row] = None
 
 

@@ -79,7 +79,7 @@ def uniforms(seed: int, indexes: NDArray[np.uint64], length: int) -> NDArray[np.
     # 27 and 26 bits make the 53 of a float64, as in the Mersenne Twister's res53.
     bits = ((words[0::2] >> np.uint64(5)) << np.uint64(26)) | (words[1::2] >> np.uint64(6))
     pairs = bits.astype(np.float64) * 2.0**-53  # (2, B, blocks)
-    return pairs.transpose(1, 2, 0).reshape(len(indexes), -1)[:, :length]
+    return pairs.transpose(1, 2, 0).reshape(len(indexes), 2 * len(blocks))[:, :length]
 
 
 def seed_from_text(text: str) -> int:

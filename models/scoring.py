@@ -53,8 +53,11 @@ class Score:
     @property
     def nll(self) -> float:
         """Of the whole name and its end, nats."""
-        # Added in order, as generation does, so that both give the same bits.
-        return sum(character.nll for character in self.characters)
+        # As generation adds them, for the same bits; sum() rounds otherwise since Python 3.12.
+        total = 0.0
+        for character in self.characters:
+            total += character.nll
+        return total
 
     @property
     def nll_per_char(self) -> float:

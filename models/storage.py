@@ -21,6 +21,7 @@ from models.errors import CheckpointError
 
 SCHEMA = 1
 MAX_FILE_BYTES = 1 << 30
+MAX_MANIFEST_BYTES = 1 << 20
 
 _MANIFEST = "manifest.json"
 _INCOMING = ".incoming"
@@ -73,7 +74,7 @@ def read_folder(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
         raise CheckpointError(incoming, "a link")
     roots = (incoming, folder) if os.path.lexists(incoming / _MANIFEST) else (folder,)
     manifest = roots[0] / _MANIFEST
-    raw = _read_regular(manifest, MAX_FILE_BYTES)
+    raw = _read_regular(manifest, MAX_MANIFEST_BYTES)
     try:
         entries = _parse_manifest(raw, names)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

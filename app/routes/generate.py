@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query
-from app.schemas import GenerateAnswer, GenerateQuery
+from app.schemas import GenerateAnswer, GenerateQuery, finite
 from models.generation import Generated, GenerationRequest
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.sampling import SamplingParams
@@ -54,7 +54,7 @@ def _answer(
     names: list[Any] = [drawn.name for drawn in generated.names]
     if query.scores:
         names = [
-            {"name": drawn.name, "index": drawn.index, "nll": drawn.nll}
+            {"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)}
             for drawn in generated.names
         ]
     return {

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_media_type, check_query
-from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery
+from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery, finite
 from app.strict_json import StrictJSONRoute
 from models.scoring import CharacterScore, Score
 
@@ -60,10 +60,10 @@ def _word(found: Score, in_training: bool) -> dict[str, Any]:
     per_char = found.nll_per_char
     return {
         "word": found.word,
-        "nll": _finite(found.nll),
-        "nll_per_char": _finite(per_char),
-        "perplexity": _finite(math.exp(per_char)),
-        "bits_per_char": _finite(per_char / math.log(2)),
+        "nll": finite(found.nll),
+        "nll_per_char": finite(per_char),
+        "perplexity": finite(math.exp(per_char)),
+        "bits_per_char": finite(per_char / math.log(2)),
         "in_training": in_training,
         "characters": [_character(character) for character in found.characters],
     }
@@ -72,12 +72,7 @@ def _word(found: Score, in_training: bool) -> dict[str, Any]:
 def _character(character: CharacterScore) -> dict[str, Any]:
     return {
         "character": character.character,
-        "nll": _finite(character.nll),
+        "nll": finite(character.nll),
         "probability": character.probability,
         "rank": character.rank,
     }
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no infinity: what a model holds impossible is null."""
-    return value if math.isfinite(value) else None

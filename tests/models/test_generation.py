@@ -452,3 +452,18 @@ def test_the_largest_values_are_allowed(make_model):
     served = make_model("transformer")
     request = GenerationRequest(2**64 - 1, 1, MAX_OFFSET, prefix="abcdefga", min_length=8)
     assert names_of(generate(*served, request)) == ["abcdefga"]
+
+
+def test_a_request_that_passes_over_much_does_not_draw_one_name_after_another(make_model):
+    served = make_model("transformer")
+    rare = GenerationRequest(3, n=1, sampling=SamplingParams(top_p=1e-6), min_length=8)
+    job = Job(rare, *served)
+    sampler = Sampler(*served)
+    sampler.add(job)
+    steps = 0
+    while not job.done:
+        sampler.step()
+        steps += 1
+    assert job.result().exhausted  # the likeliest characters always end too soon
+    one_after_another = rare.budget * 2  # at least a character and an end each
+    assert steps < one_after_another / 4

@@ -1,0 +1,106 @@
+"""The worker thread, with real models and a real event loop."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.catalog import ServedModel
+from app.engine import Engine
+from app.errors import OverloadedError
+from models.checkpoint import load_checkpoint
+from models.generation import GenerationRequest, generate
+from models.scoring import score
+
+LONG = GenerationRequest(seed=1, n=1000)
+
+
+@pytest.fixture
+def served(make_checkpoint: Callable[..., Path]) -> ServedModel:
+    return ServedModel("tiny", load_checkpoint(make_checkpoint("transformer")), "cpu")
+
+
+async def cancel(task: "asyncio.Task[object]") -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_names_and_scores_asked_for_together_are_those_asked_for_alone(
+    served: ServedModel,
+) -> None:
+    requests = [GenerationRequest(seed=seed, n=1 + seed % 7) for seed in range(40)]
+    words = [["ab", "c"], ["gfedcba"] * 70]
+
+    async def ask() -> list[object]:
+        engine = Engine([served], queue_size=100)
+        engine.start()
+        answers = await asyncio.gather(
+            *(engine.generate(served, request) for request in requests),
+            *(engine.score(served, some, "words") for some in words),
+        )
+        engine.stop()
+        return list(answers)
+
+    vocabulary = served.checkpoint.vocabulary
+    alone: list[object] = [generate(served.model, vocabulary, request) for request in requests]
+    alone += [score(served.model, vocabulary, some) for some in words]
+    assert asyncio.run(ask()) == alone
+
+
+def test_one_request_too_many_is_refused_and_the_place_is_free_again_afterwards(
+    served: ServedModel,
+) -> None:
+    async def ask() -> None:
+        engine = Engine([served], queue_size=1)
+        engine.start()
+        first = asyncio.create_task(engine.generate(served, LONG))
+        await asyncio.sleep(0)
+        with pytest.raises(OverloadedError):
+            await engine.generate(served, GenerationRequest(seed=2, n=1))
+        assert len((await first).names) == 1000
+        assert len((await engine.generate(served, GenerationRequest(seed=2, n=1))).names) == 1
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+def test_a_cancelled_request_frees_its_place_and_its_rows(served: ServedModel) -> None:
+    async def ask() -> None:
+        engine = Engine([served], queue_size=3)
+        engine.start()
+        for work in (
+            engine.generate(served, LONG),
+            engine.score(served, ["abcdefg"] * 1000, "words"),
+        ):
+            task: asyncio.Task[object] = asyncio.create_task(work)
+            await asyncio.sleep(0.01)
+            await cancel(task)
+        answer = await engine.generate(served, GenerationRequest(seed=3, n=5))
+        assert len(answer.names) == 5
+        assert not engine._busy
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> None:
+        engine = Engine([served], queue_size=10)
+        engine.start()
+        with monkeypatch.context() as broken:
+            broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
+            answers = await asyncio.gather(
+                engine.generate(served, GenerationRequest(seed=1)),
+                engine.generate(served, GenerationRequest(seed=2)),
+                engine.score(served, ["ab"], "words"),
+                return_exceptions=True,
+            )
+        assert [type(answer) for answer in answers] == [ZeroDivisionError] * 3
+        assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
+        engine.stop()
+
+    asyncio.run(ask())
