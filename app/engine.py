@@ -17,7 +17,8 @@ from typing import Any
 
 from app.catalog import ServedModel
 from app.errors import OverloadedError
-from models.generation import Generated, GenerationRequest, Job, Sampler
+from models.generation import Sampler
+from models.request import Generated, GenerationRequest, Job
 from models.scoring import Score, score_by_passes
 
 logger = logging.getLogger("uvicorn.error")

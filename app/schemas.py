@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.parameters import Boolean, Integer, Number, SeedText
-from models.generation import MAX_NAMES, MAX_OFFSET
+from models.request import MAX_NAMES, MAX_OFFSET
 from models.rows import TEXT_LIMIT
 from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
 

@@ -12,7 +12,8 @@ import torch
 
 from benchmarks.machine import describe_machine
 from models.checkpoint import load_checkpoint
-from models.generation import GenerationRequest, generate
+from models.generation import generate
+from models.request import GenerationRequest
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 ROUNDS = 7

@@ -15,7 +15,8 @@ from scipy import stats
 
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.generation import MAX_NAMES, GenerationRequest, generate
+from models.generation import generate
+from models.request import MAX_NAMES, GenerationRequest
 from models.sampling import SamplingParams, log_softmax, probabilities
 from models.vocabulary import BOUNDARY
 

@@ -8,8 +8,8 @@ from fastapi.responses import JSONResponse
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query
 from app.schemas import GenerateAnswer, GenerateQuery, finite
-from models.generation import Generated, GenerationRequest
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
+from models.request import Generated, GenerationRequest
 from models.sampling import SamplingParams
 from models.vocabulary import normalize
 

@@ -10,7 +10,8 @@ from app.catalog import ServedModel
 from app.engine import Engine
 from app.errors import OverloadedError
 from models.checkpoint import load_checkpoint
-from models.generation import GenerationRequest, generate
+from models.generation import generate
+from models.request import GenerationRequest
 from models.scoring import score
 
 LONG = GenerationRequest(seed=1, n=1000)

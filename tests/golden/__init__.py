@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint import Checkpoint
-from models.generation import GenerationRequest, generate
+from models.generation import generate
 from models.randomness import seed_from_text
+from models.request import GenerationRequest
 from models.sampling import SamplingParams
 
 PATH = Path(__file__).parent / "names.json"

@@ -21,8 +21,9 @@ from models.checkpoint import (
     save_checkpoint,
 )
 from models.errors import CheckpointError, NamewrightError
-from models.generation import GenerationRequest, generate
+from models.generation import generate
 from models.registry import ARCHITECTURES
+from models.request import GenerationRequest
 from models.storage import parse_json, to_json, write_folder
 from models.vocabulary import Vocabulary
 

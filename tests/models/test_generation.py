@@ -7,17 +7,10 @@ import torch
 
 from models.base import LanguageModel
 from models.errors import ParameterError, UnknownCharacterError
-from models.generation import (
-    MAX_NAMES,
-    MAX_OFFSET,
-    Generated,
-    GenerationRequest,
-    Job,
-    Sampler,
-    generate,
-)
+from models.generation import Sampler, generate
 from models.randomness import uniforms
 from models.registry import ARCHITECTURES
+from models.request import MAX_NAMES, MAX_OFFSET, Generated, GenerationRequest, Job
 from models.rows import ROWS, TEXT_LIMIT, longest_name
 from models.sampling import SamplingParams, draw, log_softmax, probabilities
 from models.vocabulary import BOUNDARY, Vocabulary

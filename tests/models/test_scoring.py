@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.errors import ParameterError, UnknownCharacterError
-from models.generation import GenerationRequest, generate
+from models.generation import generate
 from models.registry import ARCHITECTURES
+from models.request import GenerationRequest
 from models.rows import ROWS, TEXT_LIMIT, longest_name
 from models.sampling import SamplingParams
 from models.scoring import CharacterScore, Score, encode_word, score, score_by_passes

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.schemas import MAX_WORDS, GenerateQuery, ScoreQuery
-from models.generation import MAX_NAMES, MAX_OFFSET
+from models.request import MAX_NAMES, MAX_OFFSET
 from models.rows import TEXT_LIMIT
 from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
 from tests.service.conftest import Service, assert_problem, exchange, request

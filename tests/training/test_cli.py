@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.checkpoint import load_checkpoint
-from models.generation import GenerationRequest, generate
+from models.generation import generate
+from models.request import GenerationRequest
 
 NAMES = [a + b + c for a in ("K", "m", "Zo") for b in "aeë" for c in ("", "n", "ra", " d’Or")]
 

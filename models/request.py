@@ -1,0 +1,164 @@
+"""A request for names, its bookkeeping while they are drawn, and its answer.
+
+A draw that is empty, shorter than `min_length`, or not ended by `max_length` is
+no name and is passed over: names are distributed as the model conditioned on
+their length. A prefix is forced, which is exact.
+"""
+
+from dataclasses import dataclass
+
+from models.base import LanguageModel
+from models.errors import ParameterError
+from models.randomness import check_seed
+from models.rows import longest_name
+from models.sampling import SamplingParams
+from models.vocabulary import Vocabulary, normalized_length
+
+MAX_NAMES = 1000
+MAX_OFFSET = 9 * 10**15
+"""With the budget on top still below 2**53, which every JSON reader holds exactly."""
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What to draw.
+
+    Attributes:
+        seed: 0 to 2**64 - 1, the stream.
+        n: names wanted, 1 to 1000.
+        offset: index in the stream to begin at, 0 to 9 * 10**15.
+        sampling: how distributions are reshaped.
+        prefix: what every name begins with; characters of the alphabet.
+        min_length: fewest characters of a name, 1 to max_length.
+        max_length: most characters, at least the prefix's; None is all the model can hold.
+    """
+
+    seed: int
+    n: int = 10
+    offset: int = 0
+    sampling: SamplingParams = SamplingParams()
+    prefix: str = ""
+    min_length: int = 1
+    max_length: int | None = None
+
+    @property
+    def budget(self) -> int:
+        """The most stream indexes it may consume before it gives up."""
+        return 10 * self.n + 1000
+
+
+@dataclass(frozen=True)
+class GeneratedName:
+    """A name, its index in the stream, and its NLL under the model as is, in nats."""
+
+    name: str
+    index: int
+    nll: float
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An answer.
+
+    Attributes:
+        names: in stream order; fewer than n only if `exhausted`.
+        next_offset: where the stream goes on after the last index consumed.
+        exhausted: the budget ended first.
+        acceptance_rate: share of the consumed indexes that gave a name.
+    """
+
+    names: tuple[GeneratedName, ...]
+    next_offset: int
+    exhausted: bool
+    acceptance_rate: float
+
+
+class Job:
+    """A request on its way.
+
+    Args:
+        request: what to draw.
+        model: only asked for its longest name.
+        vocabulary: the model's.
+
+    Raises:
+        ParameterError: a value of the request is out of this model's range.
+    """
+
+    def __init__(
+        self, request: GenerationRequest, model: LanguageModel, vocabulary: Vocabulary
+    ) -> None:
+        limit = longest_name(model)
+        _check(request, limit)
+        self.request = request
+        self.max_length = request.max_length or limit
+        length = normalized_length(request.prefix, self.max_length)
+        if length > self.max_length:
+            raise ParameterError(
+                "prefix", f"has {length} characters; allowed: 0 to {self.max_length} (max_length)"
+            )
+        self.prefix = vocabulary.encode(request.prefix, "prefix")
+        self._names: list[GeneratedName] = []  # the answer so far, in stream order
+        self._consumed = 0  # indexes whose outcome is settled, from the offset on without gap
+        self._ahead: dict[int, GeneratedName | None] = {}  # outcomes that wait for earlier ones
+        self._admitted = 0
+        self._accepted = 0
+
+    @property
+    def wants_row(self) -> bool:
+        """Whether one more index should be drawn now.
+
+        As many are in flight as should give the missing names at the acceptance
+        seen so far. Those drawn too many are dropped: the answer is always the
+        first n names in stream order, whatever the order in which rows finish.
+        """
+        finished = self._consumed + len(self._ahead)
+        missing = self.request.n - self._accepted
+        useful = missing * (finished + 1) / (self._accepted + 1)
+        in_flight = self._admitted - finished
+        return not self.done and in_flight < useful and self._admitted < self.request.budget
+
+    @property
+    def done(self) -> bool:
+        """Whether all its names are there, or the budget is spent."""
+        return len(self._names) == self.request.n or self._consumed == self.request.budget
+
+    def admit(self) -> int:
+        """Take the next index of the stream."""
+        self._admitted += 1
+        return self.request.offset + self._admitted - 1
+
+    def finish(self, index: int, name: GeneratedName | None) -> None:
+        """Hand in what an admitted index gave; None is no name."""
+        self._ahead[index] = name
+        self._accepted += name is not None
+        while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
+            settled = self._ahead.pop(index)
+            self._consumed += 1
+            if settled is not None:
+                self._names.append(settled)
+
+    def result(self) -> Generated:
+        """The answer, once `done`."""
+        return Generated(
+            names=tuple(self._names),
+            next_offset=self.request.offset + self._consumed,
+            exhausted=len(self._names) < self.request.n,
+            acceptance_rate=len(self._names) / self._consumed,
+        )
+
+
+def _check(request: GenerationRequest, limit: int) -> None:
+    """Raise ParameterError for a value out of range; `limit` is the model's longest name."""
+    check_seed(request.seed)
+    if not 1 <= request.n <= MAX_NAMES:
+        raise ParameterError("n", f"is out of range; allowed: 1 to {MAX_NAMES}")
+    if not 0 <= request.offset <= MAX_OFFSET:
+        raise ParameterError("offset", f"is out of range; allowed: 0 to {MAX_OFFSET}")
+    max_length = request.max_length
+    if max_length is not None and not 1 <= max_length <= limit:
+        raise ParameterError("max_length", f"is out of range; allowed: 1 to {limit}")
+    if not 1 <= request.min_length <= (max_length or limit):
+        raise ParameterError(
+            "min_length", f"is out of range; allowed: 1 to {max_length or limit} (max_length)"
+        )
