@@ -54,7 +54,7 @@ def by_length(
     prefixes, probs = np.zeros((1, 0), dtype=np.int64), np.ones(1)
     for length in range(longest + 1):
         following = probs[:, None] * next_probabilities(model, prefixes, sampling)  # (N, V)
-        yield prefixes, probs, following[:, BOUNDARY]
+        yield prefixes, probs, following[:, BOUNDARY].copy()
         following[:, BOUNDARY] = 0.0
         kept, characters = np.nonzero(following > at_least)
         if length == longest or not len(kept):
