@@ -1,10 +1,12 @@
 """What routes ask for, and the checks that come before them."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
 
 from app.catalog import Catalog
 from app.engine import Engine
@@ -21,6 +23,8 @@ def _catalog(request: Request) -> Catalog:
     catalog: Catalog = request.app.state.catalog
     return catalog
 
+
+T = TypeVar("T")
 
 CurrentEngine = Annotated[Engine, Depends(_engine)]
 CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
@@ -60,3 +64,29 @@ def check_media_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise UnsupportedMediaTypeError("the body must be sent as Content-Type: application/json")
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled when its client goes away.
+
+    The framework lets a handler run on for no one; its place in the queue would stay taken.
+
+    Raises:
+        HTTPException: 499, which only the log sees; the client has gone.
+    """
+    task = asyncio.create_task(work)
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        task.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not watcher.done():  # it is the server that shuts down
+            raise
+        raise HTTPException(499, "the client has gone") from None
+    finally:
+        watcher.cancel()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.catalog import ServedModel
-from app.errors import OverloadedError
+from app.errors import EngineStoppedError, OverloadedError
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.scoring import Score, score_by_passes
@@ -46,7 +46,9 @@ class Engine:
         self._queue_size = queue_size
         self._pending = 0  # touched on the event loop alone
         self._inbox: queue.SimpleQueue[tuple[Job | Scoring, _Task] | None] = queue.SimpleQueue()
-        self._samplers = {served.id: _sampler(served) for served in models}
+        self._samplers = {
+            served.id: Sampler(served.model, served.checkpoint.vocabulary) for served in models
+        }
         self._jobs: dict[Job, _Task] = {}
         self._scorings: deque[tuple[Scoring, _Task]] = deque()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -60,12 +62,18 @@ class Engine:
         self._inbox.put(None)
         self._thread.join()
 
+    def check_alive(self) -> None:
+        """Raise EngineStoppedError unless the thread runs."""
+        if not self._thread.is_alive():
+            raise EngineStoppedError("the engine has stopped; this process must be replaced")
+
     async def generate(self, served: ServedModel, request: GenerationRequest) -> Generated:
         """The names of a request.
 
         Raises:
             ParameterError: a value of it is out of this model's range.
             OverloadedError: too many requests wait already.
+            EngineStoppedError: the thread does not run.
         """
         job = Job(request, served.model, served.checkpoint.vocabulary)
         result: Generated = await self._submit(served, job)
@@ -82,12 +90,14 @@ class Engine:
         Raises:
             ParameterError: naming `parameter[i]`, a word that the model cannot score.
             OverloadedError: too many requests wait already.
+            EngineStoppedError: the thread does not run.
         """
         scoring = score_by_passes(served.model, served.checkpoint.vocabulary, words, parameter)
         result: list[Score] = await self._submit(served, scoring)
         return result
 
     async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
+        self.check_alive()
         if self._pending >= self._queue_size:
             raise OverloadedError(
                 f"{self._queue_size} requests are under way already; please try again shortly"
@@ -148,9 +158,8 @@ class Engine:
             completed = sampler.step()
         except Exception as error:  # the thread must live on, whatever a model does
             logger.exception("model %s failed while drawing", model_id)
-            failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
-            self._samplers[model_id] = _sampler(self._jobs[failed[0]].served)
-            for job in failed:
+            sampler.clear()  # makes no tensor: a device that is lost could not give one
+            for job in [job for job, task in self._jobs.items() if task.served.id == model_id]:
                 self._resolve(self._jobs.pop(job), error=error)
             return
         for job in completed:
@@ -177,7 +186,3 @@ class Engine:
                 task.future.set_result(result)
 
         task.future.get_loop().call_soon_threadsafe(settle)
-
-
-def _sampler(served: ServedModel) -> Sampler:
-    return Sampler(served.model, served.checkpoint.vocabulary)

@@ -22,7 +22,11 @@ from models.errors import CheckpointError, ConfigError, NamewrightError, Paramet
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 
-_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # as RFC 9110 has them
+_TITLES = {  # as RFC 9110 has them; 499 is nginx's, and no client ever sees it
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+    499: "Client Closed Request",
+}
 _NAME_LIMIT = 64
 _ERRORS_LIMIT = 10
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -48,8 +52,8 @@ class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
 
-class MalformedRequestError(NamewrightError):
-    """What came is not HTTP, JSON or UTF-8 as it should be."""
+class EngineStoppedError(NamewrightError):
+    """The thread that draws and scores is not running; only a new process helps."""
 
 
 class UnsupportedMediaTypeError(NamewrightError):
@@ -57,11 +61,11 @@ class UnsupportedMediaTypeError(NamewrightError):
 
 
 STATUS: dict[type[NamewrightError], int] = {
-    MalformedRequestError: 400,
     ModelNotFoundError: 404,
     UnsupportedMediaTypeError: 415,
     ParameterError: 422,
     OverloadedError: 503,
+    EngineStoppedError: 503,
     # These stop the start; a request that meets one has found a bug of ours.
     CheckpointError: 500,
     ConfigError: 500,
@@ -145,12 +149,12 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 def _allowed_methods(request: Request) -> list[str]:
     """Of all routes of a path; the router itself only names those of the first."""
-    return [
-        method
-        for method in _METHODS
-        for scope in [{**request.scope, "method": method}]
-        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
-    ]
+    allowed = []
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            allowed.append(method)
+    return allowed
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
@@ -187,7 +191,7 @@ def _message(fault: dict[str, Any]) -> str:
         case "list_type":
             return "must be a list"
         case "too_short" | "too_long":
-            ctx = fault["ctx"]
-            bound = f"at least {ctx['min_length']}" if "min_length" in ctx else ""
-            return f"has the wrong number of items; allowed: {bound or 'at most 1000'}"
+            low = fault["ctx"].get("min_length")
+            allowed = f"at most {fault['ctx']['max_length']}" if low is None else f"at least {low}"
+            return f"has the wrong number of items; allowed: {allowed}"
     return str(fault["msg"])

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
 class Settings(BaseSettings):
@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     models: str = Field(
         default="",
         description="Which of them to serve, by id, separated by commas; empty serves all.",
-        pattern=r"^[a-z0-9._, -]*$",
+        pattern=r"^[A-Za-z0-9._, -]*$",
     )
     default_model: Identifier = Field(
         default="transformer", description="The model that answers when a request names none."
@@ -53,5 +53,6 @@ class Settings(BaseSettings):
         description="Seconds that requests under way have after SIGTERM before they are cut off.",
     )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
-        default="info", description="How much is logged, to standard error."
+        default="info",
+        description="How much is logged: events to standard error, requests to standard output.",
     )

@@ -55,6 +55,12 @@ class Sampler:
         self._jobs.remove(job)
         self._owners = [None if owner is job else owner for owner in self._owners]
 
+    def clear(self) -> None:
+        """Forget every job, after a step that failed; the next step restarts every row."""
+        self._jobs.clear()
+        self._owners = [None] * ROWS
+        self._position[:] = self._limit + 1
+
     def step(self) -> list[Job]:
         """Draw one character in every row in use; returns the jobs that this completes."""
         self._fill_rows()

@@ -20,7 +20,7 @@ ROWS = 32
 """Rows of every pass: part of what a seed yields, so it changes with SAMPLER_VERSION only."""
 
 TEXT_LIMIT = 64
-"""The longest name of a model whose context slides, in characters."""
+"""The longest name of a model whose context slides, in characters; fixed like ROWS."""
 
 
 def longest_name(model: LanguageModel) -> int:

@@ -6,9 +6,9 @@ what its heads gathered, then what a small MLP makes of it.
 Source: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, in the pre-norm
 form of GPT-2 (Radford et al. 2019), sized as in makemore: 4 layers, 4 heads,
 n_embd 64, 204,544 parameters with V = 27 and block_size 16.
-Deviations: attention is torch's scaled_dot_product_attention; dropout and
-GPT-2's initialisation (std 0.02, residual projections divided by
-sqrt(2 * n_layer)) stand here, where makemore has no dropout and torch's defaults.
+Deviations: attention is torch's scaled_dot_product_attention; there is dropout,
+and GPT-2's initialisation (std 0.02, residual projections divided by
+sqrt(2 * n_layer)), where makemore has none and torch's default initialisation.
 
 Shapes: B names, T characters, L = n_layer, C = n_embd, V = vocab_size,
 heads of width C / n_head.

@@ -10,9 +10,10 @@ import torch
 from tqdm import tqdm
 
 from models.checkpoint import load_checkpoint
-from models.errors import NamewrightError
+from models.errors import ConfigError, NamewrightError
+from models.rows import longest_name
 from training.bundle import bundle
-from training.corpus import SPLITS, read_corpus, split_corpus
+from training.corpus import SPLITS, CorpusError, read_corpus, split_corpus
 from training.evaluate import evaluate_split
 from training.explore import explore
 from training.names import find_names
@@ -31,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Fit, evaluate and explore character-level language models.",
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
@@ -42,22 +46,38 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = commands.add_parser("fit", parents=[data], help="fit a recipe, save a checkpoint")
-    command.add_argument("--recipe", required=True, choices=sorted(RECIPES))
-    command.add_argument("--out", required=True, type=Path, metavar="FOLDER")
+    command.add_argument(
+        "--recipe", required=True, choices=sorted(RECIPES), help="what; see training/recipes.py"
+    )
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="the checkpoint, replaced if it is there; its name is the model's id",
+    )
     command.add_argument(
         "--split",
         choices=[*SPLITS, "both"],
         default="clean",
         help="which training part; both fits twice and keeps the model of makemore's",
     )
-    command.add_argument("--seed", type=int, default=3407)
     command.add_argument(
-        "--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu"
+        "--seed",
+        type=_seed,
+        default=3407,
+        help="of initialisation, data order and dropout, 0 to 4294967295; 3407 if not given",
+    )
+    command.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cuda where there is one, if not given",
     )
     command.set_defaults(run=_fit)
 
     command = commands.add_parser("evaluate", parents=[data], help="exact NLLs of a checkpoint")
-    command.add_argument("checkpoint", type=Path, metavar="FOLDER")
+    command.add_argument("checkpoint", type=Path, metavar="FOLDER", help="a checkpoint")
     command.add_argument("--split", choices=SPLITS, help="the split it was fitted on if not given")
     command.set_defaults(run=_evaluate)
 
@@ -66,7 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError("allowed: 0 to 4294967295")
+    return seed
+
+
 def _fit(options: argparse.Namespace) -> None:
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch finds no CUDA device")
+
     def report(row: dict[str, Any]) -> None:
         tqdm.write(json.dumps(row), file=sys.stderr)
 
@@ -87,6 +117,9 @@ def _fit(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     checkpoint = load_checkpoint(options.checkpoint)
     corpus = read_corpus(find_names(options.data))
+    longest, limit = max(map(len, corpus.lines)), longest_name(checkpoint.model)
+    if longest > limit:
+        raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
     fitted_on = checkpoint.metadata.training.get("fitted_on")
     split = options.split or (fitted_on if fitted_on in SPLITS else SPLITS[0])
     if split != fitted_on:

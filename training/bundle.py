@@ -37,7 +37,7 @@ def bundle(
 ) -> dict[str, Any]:
     """Fit a recipe on the training part of each split, and keep the first one's model.
 
-    Every split is fitted in a process of its own, on one thread, side by side.
+    The splits are fitted side by side, each in one process on one thread.
 
     Args:
         name: the recipe's name, for the record.

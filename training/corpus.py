@@ -3,8 +3,8 @@
 Splits:
     makemore  the file's own lines in torch.randperm(seed 3407) order, the last 1,000
               (at most a tenth) for test, as makemore's create_datasets does it.
-              names.txt repeats 2,539 names, so 153 of its test names were trained
-              on: comparable with published figures, but flattering.
+              names.txt repeats 2,539 names, so 153 of its test names are among the
+              other lines: comparable with published figures, but flattering.
     clean     repeats removed first, then the same permutation, a tenth for test:
               no name is in two parts.
 
@@ -13,6 +13,7 @@ many again, are dev, on which we choose. Test is looked at once.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +98,7 @@ def read_corpus(path: Path) -> Corpus:
         raise CorpusError(f"{path}: not UTF-8 at byte {error.start}") from error
     lines = tuple(stripped for line in text.split("\n") if (stripped := line.strip()))
     for number, line in enumerate(lines, start=1):
-        if any(ord(character) < 32 or ord(character) == 127 for character in line):
+        if any(unicodedata.category(character) == "Cc" for character in line):
             raise CorpusError(f"{path}: control characters in name {number}: not a list of names")
     if (distinct := len(set(lines))) < MIN_NAMES:
         raise CorpusError(f"{path}: {distinct} distinct names; at least {MIN_NAMES} are needed")

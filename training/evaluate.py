@@ -1,4 +1,4 @@
-"""Exact NLLs over whole splits: every character counts once, in float64."""
+"""Exact NLLs over whole splits: every character counts once, summed in float64."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,9 @@ def mean_nll(model: LanguageModel, inputs: Tensor, targets: Tensor) -> float:
     model.eval()
     total = torch.zeros((), dtype=torch.float64)
     for start in range(0, len(inputs), _BATCH):
-        logits = model(inputs[start : start + _BATCH].to(model.device))
-        nll = cross_entropy(
-            logits, targets[start : start + _BATCH].to(model.device), reduction="sum"
-        )
-        total += nll.double().cpu()
+        batch = slice(start, start + _BATCH)
+        logits = model(inputs[batch].to(model.device)).double()
+        total += cross_entropy(logits, targets[batch].to(logits.device), reduction="sum").cpu()
     model.train(training)
     return float(total / (targets != IGNORED).sum())
 

@@ -23,6 +23,7 @@ from models.base import LanguageModel
 from models.bigram import Bigram
 from models.errors import ConfigError
 from models.registry import build_model
+from models.rows import longest_name
 from models.vocabulary import Vocabulary
 from training.corpus import IGNORED, CorpusError, encode_lines
 from training.evaluate import mean_nll
@@ -70,8 +71,8 @@ def fit(
     longest = max(map(len, (*train, *dev)))
     torch.manual_seed(seed)
     model = build_model(recipe.architecture, recipe.model_config(len(vocabulary), longest))
-    if model.max_length is not None and longest > model.max_length:
-        raise CorpusError(f"a line of {longest} characters; the model holds {model.max_length}")
+    if longest > (limit := longest_name(model)):
+        raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
     training_data = encode_lines(train, vocabulary)
     dev_data = encode_lines(dev, vocabulary)
     if isinstance(recipe.method, Counting):

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, CurrentEngine, check_query
+from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
 from app.schemas import GenerateAnswer, GenerateQuery, finite
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.request import Generated, GenerationRequest
@@ -26,7 +26,10 @@ _EXACT_IN_JAVASCRIPT = 2**53 - 1
     dependencies=[Depends(check_query())],
 )
 async def generate(
-    query: Annotated[GenerateQuery, Query()], catalog: CurrentCatalog, engine: CurrentEngine
+    http: Request,
+    query: Annotated[GenerateQuery, Query()],
+    catalog: CurrentCatalog,
+    engine: CurrentEngine,
 ) -> JSONResponse:
     """Draw names from a model. The same seed and parameters give the same names, always.
 
@@ -44,7 +47,7 @@ async def generate(
         min_length=query.min_length,
         max_length=query.max_length,
     )
-    generated = await engine.generate(served, request)
+    generated = await while_connected(http, engine.generate(served, request))
     return JSONResponse(_answer(query, served, request, generated))
 
 

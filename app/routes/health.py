@@ -7,7 +7,7 @@ import torch
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from app.dependencies import check_query
+from app.dependencies import CurrentEngine, check_query
 from app.schemas import StatusAnswer, VersionAnswer
 from models.checkpoint import SAMPLER_VERSION
 
@@ -15,8 +15,9 @@ router = APIRouter(tags=["operations"], dependencies=[Depends(check_query(none=T
 
 
 @router.get("/livez", summary="Alive?", operation_id="livez", response_model=StatusAnswer)
-async def livez() -> JSONResponse:
-    """The process answers."""
+async def livez(engine: CurrentEngine) -> JSONResponse:
+    """The process answers, and its engine runs; a 503 asks for its replacement."""
+    engine.check_alive()
     return JSONResponse({"status": "alive"})
 
 

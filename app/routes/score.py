@@ -3,11 +3,17 @@
 import math
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, CurrentEngine, check_media_type, check_query
+from app.dependencies import (
+    CurrentCatalog,
+    CurrentEngine,
+    check_media_type,
+    check_query,
+    while_connected,
+)
 from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery, finite
 from app.strict_json import StrictJSONRoute
 from models.scoring import CharacterScore, Score
@@ -23,11 +29,14 @@ router = APIRouter(tags=["scores"], route_class=StrictJSONRoute)
     dependencies=[Depends(check_query("word"))],
 )
 async def score(
-    query: Annotated[ScoreQuery, Query()], catalog: CurrentCatalog, engine: CurrentEngine
+    request: Request,
+    query: Annotated[ScoreQuery, Query()],
+    catalog: CurrentCatalog,
+    engine: CurrentEngine,
 ) -> JSONResponse:
     """The negative log-likelihood of each word, character by character, in nats."""
     served = catalog.find(query.model)
-    return _answer(served, await engine.score(served, query.word, "word"))
+    return _answer(served, await while_connected(request, engine.score(served, query.word, "word")))
 
 
 @router.post(
@@ -38,11 +47,13 @@ async def score(
     dependencies=[Depends(check_query(none=True)), Depends(check_media_type)],
 )
 async def score_many(
-    body: ScoreBody, catalog: CurrentCatalog, engine: CurrentEngine
+    request: Request, body: ScoreBody, catalog: CurrentCatalog, engine: CurrentEngine
 ) -> JSONResponse:
     """The same for a list in a JSON body."""
     served = catalog.find(body.model)
-    return _answer(served, await engine.score(served, body.words, "words"))
+    return _answer(
+        served, await while_connected(request, engine.score(served, body.words, "words"))
+    )
 
 
 def _answer(served: ServedModel, scores: list[Score]) -> JSONResponse:
@@ -62,7 +73,7 @@ def _word(found: Score, in_training: bool) -> dict[str, Any]:
         "word": found.word,
         "nll": finite(found.nll),
         "nll_per_char": finite(per_char),
-        "perplexity": finite(math.exp(per_char)),
+        "perplexity": finite(math.exp(per_char) if per_char < 700 else math.inf),
         "bits_per_char": finite(per_char / math.log(2)),
         "in_training": in_training,
         "characters": [_character(character) for character in found.characters],

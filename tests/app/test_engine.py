@@ -8,7 +8,7 @@ import pytest
 
 from app.catalog import ServedModel
 from app.engine import Engine
-from app.errors import OverloadedError
+from app.errors import EngineStoppedError, OverloadedError
 from models.checkpoint import load_checkpoint
 from models.generation import generate
 from models.request import GenerationRequest
@@ -67,6 +67,19 @@ def test_one_request_too_many_is_refused_and_the_place_is_free_again_afterwards(
     asyncio.run(ask())
 
 
+def test_a_stopped_engine_refuses_at_once_instead_of_letting_requests_hang(
+    served: ServedModel,
+) -> None:
+    engine = Engine([served], queue_size=1)
+    engine.start()
+    engine.check_alive()
+    engine.stop()
+    with pytest.raises(EngineStoppedError):
+        engine.check_alive()
+    with pytest.raises(EngineStoppedError):
+        asyncio.run(engine.generate(served, GenerationRequest(seed=1)))
+
+
 def test_a_cancelled_request_frees_its_place_and_its_rows(served: ServedModel) -> None:
     async def ask() -> None:
         engine = Engine([served], queue_size=3)
@@ -93,7 +106,9 @@ def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(
         engine = Engine([served], queue_size=10)
         engine.start()
         with monkeypatch.context() as broken:
+            # As when a device is lost: nothing can be computed or allocated on it.
             broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
+            broken.setattr(type(served.model), "initial_state", lambda *_: 1 / 0)
             answers = await asyncio.gather(
                 engine.generate(served, GenerationRequest(seed=1)),
                 engine.generate(served, GenerationRequest(seed=2)),

@@ -15,7 +15,6 @@ import models
 from app.errors import (
     MEDIA_TYPE,
     STATUS,
-    MalformedRequestError,
     ModelNotFoundError,
     OverloadedError,
     StartupError,
@@ -63,7 +62,6 @@ def test_every_error_of_ours_has_a_status() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (MalformedRequestError("x"), 400),
         (ModelNotFoundError("model", ("bigram",)), 404),
         (UnsupportedMediaTypeError("x"), 415),
         (ParameterError("n", "x"), 422),

@@ -70,7 +70,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("log_level", "loud"),
         ("default_model", ""),
         ("default_model", "../etc"),
-        ("default_model", "Upper"),
+        ("default_model", "Ünder"),
         ("default_model", "x" * 65),
         ("models", "a/b"),
         ("models", "a;b"),

@@ -104,3 +104,18 @@ def test_a_client_that_never_reads_its_answer_does_not_keep_the_process_from_end
 def test_two_workers_end_with_their_parent(serve: Serve) -> None:
     with serve(WORKERS=2) as service:
         assert service.client.get("/generate").status_code == 200
+
+
+def test_a_client_that_goes_away_gives_its_place_to_others(serve: Serve) -> None:
+    # A thousand names of exactly 15 characters: thousands of draws, for no one.
+    sent = b"GET /generate?n=1000&min_length=15 HTTP/1.1\r\nHost: test\r\n\r\n"
+    with serve(QUEUE_SIZE=1) as service:
+        for _ in range(100):
+            with socket.create_connection(("127.0.0.1", service.port)) as connection:
+                connection.sendall(sent)
+                if service.client.get(SHORT).status_code == 503:  # it has the only place
+                    break
+        else:
+            pytest.fail("it never had the place")
+        later = [service.client.get(SHORT).status_code for _ in range(100)]
+        assert later[-1] == 200

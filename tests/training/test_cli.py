@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from models.checkpoint import load_checkpoint
 from models.generation import generate
 from models.request import GenerationRequest
+from tests.exact import CHECKPOINTS
 
 NAMES = [a + b + c for a in ("K", "m", "Zo") for b in "aeë" for c in ("", "n", "ra", " d’Or")]
 
@@ -76,6 +78,7 @@ def test_explore_prints_its_report(corpus: Path) -> None:
         (["explore", "--data", "nowhere.txt"], 1, "error: nowhere.txt: cannot be read"),
         (["fit", "--recipe", "lstm-9000", "--out", "x"], 2, "'bigram', 'transformer'"),
         (["evaluate", "nowhere"], 1, "error: nowhere/manifest.json: cannot be read"),
+        (["fit", "--recipe", "bigram", "--out", "x", "--seed", "-1"], 2, "allowed: 0 to"),
         ([], 2, "command"),
     ],
 )
@@ -87,6 +90,22 @@ def test_a_mistake_gets_a_line_and_a_status_not_a_traceback(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not Path("x").exists()
+
+
+def test_a_corpus_of_longer_names_than_the_model_holds_is_not_evaluated(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join("abcdefghij"[i:] * 3 for i in range(10)))
+    done = run("evaluate", CHECKPOINTS / "transformer", "--data", path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: a line of 30 characters; the model holds 15"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_said_in_a_line(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--device", "cuda")
+    assert (done.returncode, out.exists()) == (1, False)
+    assert done.stderr == "error: --device cuda: torch finds no CUDA device\n"
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(corpus: Path, tmp_path: Path) -> None:

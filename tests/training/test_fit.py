@@ -53,6 +53,12 @@ def test_a_line_longer_than_the_models_context_is_refused() -> None:
         fit(replace(TINY, block_size=4), VOCABULARY, NAMES, NAMES, seed=1)
 
 
+def test_a_line_longer_than_any_name_is_refused_before_it_is_fitted() -> None:
+    recipe = Recipe("bigram", Counting(), block_size=1)
+    with pytest.raises(CorpusError, match="a line of 65 characters; the model holds 64"):
+        fit(recipe, VOCABULARY, [*NAMES, "a" * 65], NAMES, seed=1)
+
+
 def test_a_model_that_cannot_count_is_not_fitted_by_counting() -> None:
     with pytest.raises(ConfigError, match="transformer cannot be fitted by counting"):
         fit(replace(TINY, method=Counting()), VOCABULARY, NAMES, NAMES, seed=1)
