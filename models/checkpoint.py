@@ -15,7 +15,7 @@ answers are recomputed. There is no pickle.
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from models.base import LanguageModel
 from models.config import ModelConfig
@@ -199,8 +200,28 @@ def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
             f"{len(vocabulary)} with its boundary"
         )
     # "meta" allocates nothing: a hostile configuration cannot take the memory.
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         return build_model(config["architecture"], hyperparameters), vocabulary
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Passes over torch.nn.init: the weights are about to be replaced.
+
+    On "meta", drawing normals imports torch's compiler and sympy: a second, and 70 MB.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """`func` itself, or its tensor as it came."""
+        given = dict(kwargs or {})
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
 
 
 def _load_weights(model: LanguageModel, data: bytes) -> None:
