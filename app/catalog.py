@@ -1,7 +1,9 @@
 """The models that this process serves, verified and on their device."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,7 +13,18 @@ from app.errors import ModelNotFoundError, StartupError
 from app.settings import Settings
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
+from models.plots import plot_title
+from models.request import default_length
 from models.rows import longest_name
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture of a model: its title, the SVG, and the ETag of that."""
+
+    title: str
+    svg: bytes
+    etag: str
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,14 @@ class ServedModel:
     checkpoint: Checkpoint
     device: str
 
+    @cached_property
+    def plots(self) -> Mapping[str, Plot]:
+        """Its pictures by name, in the order of the names."""
+        return {
+            name: Plot(plot_title(svg), svg, f'"{hashlib.sha256(svg).hexdigest()}"')
+            for name, svg in sorted(self.checkpoint.plots.items())
+        }
+
     @property
     def model(self) -> LanguageModel:
         """The model itself."""
@@ -29,8 +50,13 @@ class ServedModel:
 
     @property
     def longest_name(self) -> int:
-        """The most characters a name of it can have."""
-        return longest_name(self.model)
+        """The most characters a name, or an item of running text, of it can have."""
+        return longest_name(self.model, self.checkpoint.vocabulary)
+
+    @property
+    def default_length(self) -> int:
+        """The `max_length` of a request without."""
+        return default_length(self.model, self.checkpoint.vocabulary)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ logger = logging.getLogger("uvicorn.error")
 
 Scoring = Generator[None, None, list[Score]]
 
+SCORINGS_AT_ONCE = 8
+"""That take turns; each has rows of its own, which of running text can take 30 MB."""
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -174,7 +177,7 @@ class Engine:
             logger.exception("model %s failed while scoring", task.served.id)
             self._resolve(task, error=error)
         else:
-            self._scorings.append((scoring, task))
+            self._scorings.insert(SCORINGS_AT_ONCE - 1, (scoring, task))
 
     def _resolve(self, task: _Task, *, result: Any = None, error: Exception | None = None) -> None:
         def settle() -> None:

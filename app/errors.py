@@ -48,6 +48,19 @@ class ModelNotFoundError(ParameterError):
         super().__init__(parameter, f"no such model; served here: {', '.join(known)}")
 
 
+class PlotNotFoundError(ParameterError):
+    """A model has no picture of this name.
+
+    Args:
+        parameter: where it was asked for.
+        known: the names of those it has.
+    """
+
+    def __init__(self, parameter: str, known: tuple[str, ...]) -> None:
+        having = f"this model has {', '.join(known)}" if known else "this model has none"
+        super().__init__(parameter, f"no such picture; {having}")
+
+
 class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
@@ -62,6 +75,7 @@ class UnsupportedMediaTypeError(NamewrightError):
 
 STATUS: dict[type[NamewrightError], int] = {
     ModelNotFoundError: 404,
+    PlotNotFoundError: 404,
     UnsupportedMediaTypeError: 415,
     ParameterError: 422,
     OverloadedError: 503,

@@ -14,7 +14,7 @@ from app.engine import Engine
 from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.routes import generate, health, models, score
+from app.routes import generate, health, models, plots, score
 from app.settings import Settings
 
 logger = logging.getLogger("uvicorn.error")
@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.max_body_bytes = settings.max_body_bytes
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
-    for routes in (generate, score, models, health):
+    for routes in (generate, score, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

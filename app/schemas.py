@@ -5,7 +5,7 @@ tests; routes build plain dicts, which is many times faster.
 """
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,12 +50,16 @@ class GenerateQuery(Strict):
     min_p: Annotated[float, Number(0, 1)] | None = Field(
         None, description="Drop characters less probable than this share of the likeliest one"
     )
-    prefix: str = Field("", description="What every name begins with")
+    prefix: str = Field(
+        "", description="What every name begins with; of a model of running text, the prompt"
+    )
     min_length: Annotated[int, Integer(1, TEXT_LIMIT)] = Field(
         1, description="Fewest characters of a name"
     )
     max_length: Annotated[int, Integer(1, TEXT_LIMIT)] | None = Field(
-        None, description="Most characters of a name; all that the model can hold if not given"
+        None,
+        description="Most characters of a name, exactly as many of running text; if not given, "
+        "all that the model can hold, of running text at most 100",
     )
     scores: Boolean = Field(False, description="Give each name's index and NLL too")
 
@@ -92,7 +96,8 @@ class ScoredName(BaseModel):
     name: str
     index: int = Field(description="Its index in the stream")
     nll: float | None = Field(
-        description="Of the name and its end under the model as it is, nats; null where infinite"
+        description="Of the name and its end, or of running text, under the model as it is, "
+        "nats; null where infinite"
     )
 
 
@@ -120,7 +125,7 @@ class GenerateAnswer(BaseModel):
 class CharacterAnswer(BaseModel):
     """One prediction of a scored word."""
 
-    character: str = Field(description='The character; "" is the end of the word')
+    character: str = Field(description='The character; "" is the end of a name')
     nll: float | None = Field(description="-ln probability, nats; null where that is 0")
     probability: float
     rank: int = Field(description="1 for the likeliest character there")
@@ -130,11 +135,16 @@ class WordAnswer(BaseModel):
     """A scored word; null stands for infinity, where the model holds it impossible."""
 
     word: str
-    nll: float | None = Field(description="Of the word and its end, nats")
-    nll_per_char: float | None = Field(description="nll over length + 1, since the end counts")
+    nll: float | None = Field(description="Of the name and its end, or of running text; nats")
+    nll_per_char: float | None = Field(
+        description="nll over length + 1, since the end of a name counts; over length in running "
+        "text"
+    )
     perplexity: float | None = Field(description="e to nll_per_char")
     bits_per_char: float | None = Field(description="nll_per_char over ln 2")
-    in_training: bool = Field(description="Whether the model was fitted on it")
+    in_training: bool | None = Field(
+        description="Whether the model was fitted on this name; null for running text"
+    )
     characters: list[CharacterAnswer]
 
 
@@ -157,11 +167,14 @@ class ModelAnswer(BaseModel):
     """A served model."""
 
     id: str
+    kind: Literal["lines", "text"] = Field(
+        description="What it was fitted on: names with an end, or one running text without"
+    )
     architecture: str
     hyperparameters: dict[str, int | float]
     parameters: int = Field(description="Numbers that were fitted")
     vocabulary: AlphabetAnswer
-    max_length: int = Field(description="Longest name it can give or score")
+    max_length: int = Field(description="Longest name or text it can give or score")
     evaluation: dict[str, Any] = Field(
         description="NLLs in nats per character, by split and part, each from a fit on that "
         "split's training part"
@@ -179,6 +192,22 @@ class ModelsAnswer(BaseModel):
 
     default: str
     models: list[ModelAnswer]
+
+
+class PlotAnswer(BaseModel):
+    """A picture of a model."""
+
+    name: str
+    title: str
+    url: str = Field(description="Where its SVG is, from the root of this service")
+
+
+class PlotsAnswer(BaseModel):
+    """The pictures of a model."""
+
+    model: str
+    fingerprint: str
+    plots: list[PlotAnswer]
 
 
 class StatusAnswer(BaseModel):

@@ -65,7 +65,10 @@ class LanguageModel(nn.Module, ABC):
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> State:
-        """The state of `batch_size` names before their first (boundary) character."""
+        """The state of `batch_size` names before their first (boundary) character.
+
+        The same bits in every row, whatever `batch_size`.
+        """
 
     @abstractmethod
     def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:

@@ -5,6 +5,7 @@
     training_names.txt    the distinct training names, sorted, one a line
     reference.json        known answers: the NLL of a few names, checked when loading
     metrics.jsonl         the training curve
+    plots/*.svg           pictures, where there are any (see plots.py)
     manifest.json         sha256 and size of every other file (see storage.py)
 
 Hashes are compared first, since a flipped bit almost always passes safetensors
@@ -30,10 +31,11 @@ from torch.overrides import TorchFunctionMode
 from models.base import LanguageModel
 from models.config import ModelConfig
 from models.errors import CheckpointError, NamewrightError
+from models.plots import PLOT_FILE, plot_files, read_plots
 from models.registry import build_model
 from models.scoring import score
 from models.storage import SCHEMA, parse_json, read_folder, require_keys, to_json, write_folder
-from models.vocabulary import Vocabulary
+from models.vocabulary import BOUNDARY, Vocabulary
 
 SAMPLER_VERSION = 1
 """Part of every fingerprint; goes up whenever a seed would yield other names."""
@@ -58,13 +60,17 @@ _CONFIG_KEYS = (
     "evaluation",
 )
 
+KINDS = {"lines": True, "text": False}
+"""Of a corpus: one item a line, or one running text; and whether its items end."""
+
 
 @dataclass(frozen=True)
 class Metadata:
     """What config.json says beside the model itself; plain JSON values.
 
     Attributes:
-        corpus: name, kind (`lines`), sha256, bytes, items, source, licence.
+        corpus: name, kind (see KINDS; `lines` if missing), sha256, bytes, items, source,
+            licence.
         training: recipe, seed, steps, versions, date, seconds and so on.
         evaluation: by split name, the NLLs in nats per character of its parts.
     """
@@ -83,8 +89,9 @@ class Checkpoint:
         model: the model; `load_checkpoint` gives it in eval mode, float64, on the CPU.
         vocabulary: V = model.config.vocab_size.
         metadata: see `Metadata`.
-        training_names: the distinct names it was fitted on.
+        training_names: the distinct names it was fitted on; none if it was running text.
         metrics: one dict an entry of the training curve.
+        plots: pictures of it, name (PLOT_NAME) to SVG; no part of the fingerprint.
         fingerprint: 16 hex digits, equal only where every seed yields equal names;
             derived when loading, not stored.
     """
@@ -95,7 +102,13 @@ class Checkpoint:
     metadata: Metadata = field(default_factory=Metadata)
     training_names: frozenset[str] = frozenset()
     metrics: tuple[dict[str, Any], ...] = ()
+    plots: Mapping[str, bytes] = field(default_factory=dict)
     fingerprint: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Of the corpus: one of KINDS."""
+        return next(kind for kind, ends in KINDS.items() if ends == self.vocabulary.ends)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Iterable[str]) -> None:
@@ -136,7 +149,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
         "model.safetensors": tensors_to_bytes(weights),
         "reference.json": to_json(reference),
         "training_names.txt": names.encode(),
-    }
+    } | plot_files(folder, checkpoint.plots)
     _interpret(folder, files)  # what could not be loaded must not replace what can
     write_folder(folder, files)
 
@@ -150,7 +163,21 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: naming the file and the cause, for whatever is not in order.
     """
-    return _interpret(folder, read_folder(folder, _FILES))
+    return _interpret(folder, read_folder(folder, _FILES, PLOT_FILE))
+
+
+def replace_plots(folder: Path, plots: Mapping[str, bytes]) -> None:
+    """Give a checkpoint these pictures in place of those it has, atomically.
+
+    Every other file stays as it is, byte for byte.
+
+    Raises:
+        CheckpointError: it is not in order, or one of the pictures is not.
+        OSError: the disk is full, say. Whatever is raised, what was there before still is.
+    """
+    files = read_folder(folder, _FILES, PLOT_FILE)
+    _interpret(folder, files)
+    write_folder(folder, {name: files[name] for name in _FILES} | plot_files(folder, plots))
 
 
 def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
@@ -164,7 +191,7 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
             error
         )
     try:
-        _load_weights(model, files["model.safetensors"])
+        _load_weights(model, vocabulary, files["model.safetensors"])
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(folder / "model.safetensors", str(error)) from error
     try:
@@ -183,6 +210,7 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
         metadata=metadata,
         training_names=names,
         metrics=metrics,
+        plots=read_plots(folder, files),
         fingerprint=_fingerprint(files["model.safetensors"], config),
     )
 
@@ -192,7 +220,10 @@ def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
     require_keys(config, _CONFIG_KEYS)
     if config["schema"] != SCHEMA:
         raise ValueError(f"schema {config['schema']!r} is not {SCHEMA}, the one known here")
-    vocabulary = Vocabulary(tuple(config["vocabulary"]))
+    kind = config["corpus"].get("kind", "lines")
+    if kind not in KINDS:
+        raise ValueError(f"corpus.kind is {kind!r}; known: {', '.join(KINDS)}")
+    vocabulary = Vocabulary(tuple(config["vocabulary"]), ends=KINDS[kind])
     hyperparameters = ModelConfig.from_dict(config["config"])
     if hyperparameters.vocab_size != len(vocabulary):
         raise ValueError(
@@ -224,7 +255,7 @@ class _Uninitialised(TorchFunctionMode):
         return func(*args, **given)
 
 
-def _load_weights(model: LanguageModel, data: bytes) -> None:
+def _load_weights(model: LanguageModel, vocabulary: Vocabulary, data: bytes) -> None:
     """Make `model` the one of `data`, as it is served; ValueError where that is not sound."""
     tensors = tensors_from_bytes(data)
     expected = model.state_dict()
@@ -237,10 +268,11 @@ def _load_weights(model: LanguageModel, data: bytes) -> None:
     size = model.config.vocab_size
     every_character = torch.arange(size)[:, None]  # (V, 1)
     # In parts: all at once would take V * V numbers, 34 GB for the largest alphabet.
-    if any(
-        bool(torch.isnan(model(part)).any()) for part in every_character.chunk(-(-size // 1024))
-    ):
-        raise ValueError("finite weights, but NaN for some characters")
+    first = BOUNDARY if vocabulary.ends else BOUNDARY + 1  # the least that can be predicted
+    for part in every_character.chunk(-(-size // 1024)):
+        # The largest logit is NaN if any is, and infinite where no softmax exists.
+        if not bool(torch.isfinite(model(part)[..., first:].amax(-1)).all()):
+            raise ValueError("finite weights, but NaN for some characters")
 
 
 def _check_tensor(name: str, tensor: Tensor, expected: Tensor) -> None:
@@ -274,4 +306,6 @@ def _fingerprint(weights: bytes, config: Mapping[str, Any]) -> str:
     decisive = {key: config[key] for key in ("architecture", "config", "vocabulary")}
     decisive["weights"] = hashlib.sha256(weights).hexdigest()
     decisive["sampler_version"] = SAMPLER_VERSION
+    if (kind := config["corpus"].get("kind", "lines")) != "lines":  # which came first
+        decisive["kind"] = kind
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

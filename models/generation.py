@@ -29,8 +29,8 @@ class Sampler:
 
     def __init__(self, model: LanguageModel, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._rows = Rows(model)
-        self._limit = longest_name(model)
+        self._rows = Rows(model, vocabulary)
+        self._limit = longest_name(model, vocabulary)
         self._jobs: deque[Job] = deque()
         self._owners: list[Job | None] = [None] * ROWS
         self._indexes = [0] * ROWS
@@ -97,7 +97,8 @@ class Sampler:
             taken.setdefault(job, []).append(row)
         for job, rows in taken.items():
             indexes = np.array([self._indexes[row] for row in rows], dtype=np.uint64)
-            self._uniforms[rows] = uniforms(job.request.seed, indexes, self._limit + 1)
+            length = job.max_length + 1  # its end needs one too
+            self._uniforms[rows, :length] = uniforms(job.request.seed, indexes, length)
             self._token_ids[rows, : len(job.prefix)] = job.prefix
         # An idle row reads on like any other and starts over when its context is full.
         full = [row for row in idle if self._position[row] > self._limit]
@@ -126,12 +127,16 @@ class Sampler:
         return chosen
 
     def _finish_rows(self) -> None:
-        """Hand in the names that have ended, or never will in time, and free their rows."""
+        """Hand in the names that have ended, or never will in time, and free their rows.
+
+        Running text ends by its length alone.
+        """
+        ends = self._vocabulary.ends
         for row, job in enumerate(self._owners):
             if job is None:
                 continue
-            length = int(self._position[row]) - 1  # if the last character was the end
-            ended = self._inputs[row] == BOUNDARY
+            length = int(self._position[row]) - ends  # of a name: if the last was its end
+            ended = self._inputs[row] == BOUNDARY if ends else length == job.max_length
             if not ended and length < job.max_length:
                 continue
             name = None

@@ -5,13 +5,27 @@ Adding a model: its file, its line here, its recipe. The contract test does the 
 
 from models.base import LanguageModel
 from models.bigram import Bigram
+from models.bow import BagOfWords
+from models.cnn import CNN
 from models.config import ModelConfig
 from models.errors import ConfigError
+from models.mixture import Mixture
+from models.mlp import MLP
+from models.neural_bigram import NeuralBigram
+from models.recurrent import GRU, LSTM, RNN
 from models.transformer import Transformer
 
 ARCHITECTURES: dict[str, type[LanguageModel]] = {
     "bigram": Bigram,
+    "neural-bigram": NeuralBigram,
+    "mlp": MLP,
+    "bow": BagOfWords,
+    "rnn": RNN,
+    "gru": GRU,
+    "lstm": LSTM,
+    "cnn": CNN,
     "transformer": Transformer,
+    "mixture": Mixture,
 }
 
 
@@ -24,4 +38,7 @@ def build_model(architecture: str, config: ModelConfig) -> LanguageModel:
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ConfigError(f"unknown architecture {architecture!r}; known: {known}")
-    return ARCHITECTURES[architecture](config)
+    kind = ARCHITECTURES[architecture]
+    if issubclass(kind, Mixture):
+        return kind(config, [build_model(m.architecture, m.config) for m in config.members])
+    return kind(config)

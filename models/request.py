@@ -3,6 +3,9 @@
 A draw that is empty, shorter than `min_length`, or not ended by `max_length` is
 no name and is passed over: names are distributed as the model conditioned on
 their length. A prefix is forced, which is exact.
+
+Running text does not end: there every draw is an item of exactly `max_length`
+characters, its prefix included, and nothing is passed over.
 """
 
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ from models.sampling import SamplingParams
 from models.vocabulary import Vocabulary, normalized_length
 
 MAX_NAMES = 1000
+TEXT_LENGTH = 100
+"""Characters of an item of running text, unless told otherwise or the model holds fewer."""
 MAX_OFFSET = 9 * 10**15
 """With the budget on top still below 2**53, which every JSON reader holds exactly."""
 
@@ -29,8 +34,9 @@ class GenerationRequest:
         offset: index in the stream to begin at, 0 to 9 * 10**15.
         sampling: how distributions are reshaped.
         prefix: what every name begins with; characters of the alphabet.
-        min_length: fewest characters of a name, 1 to max_length.
-        max_length: most characters, at least the prefix's; None is all the model can hold.
+        min_length: fewest characters of a name, 1 to max_length. Running text always has
+            more.
+        max_length: most characters, at least the prefix's; None is `default_length`.
     """
 
     seed: int
@@ -88,10 +94,9 @@ class Job:
     def __init__(
         self, request: GenerationRequest, model: LanguageModel, vocabulary: Vocabulary
     ) -> None:
-        limit = longest_name(model)
-        _check(request, limit)
+        self.max_length = request.max_length or default_length(model, vocabulary)
+        _check(request, longest_name(model, vocabulary), self.max_length)
         self.request = request
-        self.max_length = request.max_length or limit
         length = normalized_length(request.prefix, self.max_length)
         if length > self.max_length:
             raise ParameterError(
@@ -148,17 +153,25 @@ class Job:
         )
 
 
-def _check(request: GenerationRequest, limit: int) -> None:
-    """Raise ParameterError for a value out of range; `limit` is the model's longest name."""
+def default_length(model: LanguageModel, vocabulary: Vocabulary) -> int:
+    """The `max_length` of a request without: all the model can hold, of text TEXT_LENGTH."""
+    limit = longest_name(model, vocabulary)
+    return limit if vocabulary.ends else min(limit, TEXT_LENGTH)
+
+
+def _check(request: GenerationRequest, limit: int, max_length: int) -> None:
+    """Raise ParameterError for a value out of range.
+
+    `limit` is the model's longest name, `max_length` the one that applies.
+    """
     check_seed(request.seed)
     if not 1 <= request.n <= MAX_NAMES:
         raise ParameterError("n", f"is out of range; allowed: 1 to {MAX_NAMES}")
     if not 0 <= request.offset <= MAX_OFFSET:
         raise ParameterError("offset", f"is out of range; allowed: 0 to {MAX_OFFSET}")
-    max_length = request.max_length
-    if max_length is not None and not 1 <= max_length <= limit:
+    if request.max_length is not None and not 1 <= request.max_length <= limit:
         raise ParameterError("max_length", f"is out of range; allowed: 1 to {limit}")
-    if not 1 <= request.min_length <= (max_length or limit):
+    if not 1 <= request.min_length <= max_length:
         raise ParameterError(
-            "min_length", f"is out of range; allowed: 1 to {max_length or limit} (max_length)"
+            "min_length", f"is out of range; allowed: 1 to {max_length} (max_length)"
         )

@@ -5,6 +5,8 @@ depend on how many names are in flight. Here every pass has ROWS rows, in use or
 not, and float64 weights: what is left between two machines or libraries is
 about 1e-14 of a probability, so a name differs with a probability around 1e-12.
 
+In running text the boundary is no prediction: its logit is -inf before the softmax.
+
 Shapes: ROWS rows, V = vocab_size.
 """
 
@@ -14,18 +16,25 @@ from numpy.typing import NDArray
 
 from models.base import LanguageModel
 from models.sampling import Array, log_softmax
-from models.vocabulary import BOUNDARY
+from models.vocabulary import BOUNDARY, Vocabulary
 
 ROWS = 32
 """Rows of every pass: part of what a seed yields, so it changes with SAMPLER_VERSION only."""
 
-TEXT_LIMIT = 64
+NAME_LIMIT = 64
 """The longest name of a model whose context slides, in characters; fixed like ROWS."""
 
+TEXT_LIMIT = 1000
+"""The same for running text; fixed like ROWS."""
 
-def longest_name(model: LanguageModel) -> int:
-    """The most characters a name of this model can have."""
-    return TEXT_LIMIT if model.max_length is None else min(model.max_length, TEXT_LIMIT)
+
+def longest_name(model: LanguageModel, vocabulary: Vocabulary | None = None) -> int:
+    """The most characters a name, or an item of running text, of this model can have.
+
+    Without a vocabulary it is that of names.
+    """
+    limit = NAME_LIMIT if vocabulary is None or vocabulary.ends else TEXT_LIMIT
+    return limit if model.max_length is None else min(model.max_length, limit)
 
 
 class Rows:
@@ -33,11 +42,13 @@ class Rows:
 
     Args:
         model: in eval mode, float64, on the device where it will run.
+        vocabulary: the model's.
     """
 
     @torch.inference_mode()
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, vocabulary: Vocabulary) -> None:
         self._model = model
+        self._ends = vocabulary.ends
         self._state = model.initial_state(ROWS)
 
     @torch.inference_mode()
@@ -58,11 +69,15 @@ class Rows:
                 takes at most block_size of them, unless its context slides.
 
         Returns:
-            (ROWS, V) log-probabilities of the next character, float64.
+            (ROWS, V) log-probabilities of the next character, float64; -inf for the
+            boundary in running text.
         """
         inputs = torch.from_numpy(token_ids).to(self._model.device)
-        logits, self._state = self._model.step(inputs, self._state)
-        return log_softmax(logits.cpu().numpy())
+        predicted, self._state = self._model.step(inputs, self._state)
+        logits = predicted.cpu().numpy()
+        if not self._ends:
+            logits[:, BOUNDARY] = -np.inf
+        return log_softmax(logits)
 
 
 def boundaries() -> NDArray[np.int64]:

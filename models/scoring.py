@@ -2,7 +2,8 @@
 
 The NLL of a name is the sum over its characters and its end of -ln P(character |
 the ones before), in nats; per character it is divided by length + 1, since the
-end is predicted too (the lectures' convention).
+end is predicted too (the lectures' convention). Running text has no end: there
+it is the characters alone, and their number.
 """
 
 import math
@@ -23,7 +24,7 @@ class CharacterScore:
     """One prediction.
 
     Attributes:
-        character: what came; "" is the end of the name.
+        character: what came; "" is the end of a name.
         nll: -ln of its probability, nats; infinite where that is 0.
         rank: 1 for the likeliest character; those that tie share the better rank.
     """
@@ -44,7 +45,7 @@ class Score:
 
     Attributes:
         word: as scored, in NFC.
-        characters: its predictions in order, the end last.
+        characters: its predictions in order, the end of a name last.
     """
 
     word: str
@@ -52,7 +53,7 @@ class Score:
 
     @property
     def nll(self) -> float:
-        """Of the whole name and its end, nats."""
+        """Of the whole name and its end, or of running text; nats."""
         # As generation adds them, for the same bits; sum() rounds otherwise since Python 3.12.
         total = 0.0
         for character in self.characters:
@@ -61,7 +62,7 @@ class Score:
 
     @property
     def nll_per_char(self) -> float:
-        """Nats per predicted character, the end included."""
+        """Nats per predicted character, the end of a name included."""
         return self.nll / len(self.characters)
 
 
@@ -74,7 +75,7 @@ def encode_word(
         ParameterError: naming `parameter`: the word is empty or too long, or a
             character is not in the alphabet.
     """
-    limit = longest_name(model)
+    limit = longest_name(model, vocabulary)
     length = normalized_length(word, limit)
     if not 1 <= length <= limit:
         raise ParameterError(parameter, f"has {length} characters; allowed: 1 to {limit}")
@@ -89,7 +90,7 @@ def score(
     Args:
         model: in eval mode, float64.
         vocabulary: the model's.
-        words: each 1 to `longest_name(model)` characters of the alphabet.
+        words: each 1 to `longest_name(model, vocabulary)` characters of the alphabet.
         parameter: what an error calls the list.
 
     Returns:
@@ -123,7 +124,7 @@ def score_by_passes(
 def _score_encoded(
     model: LanguageModel, vocabulary: Vocabulary, words: Sequence[Sequence[int]]
 ) -> Generator[None, None, list[Score]]:
-    rows = Rows(model)
+    rows = Rows(model, vocabulary)
     scores: list[Score] = []
     for start in range(0, len(words), ROWS):
         scores += yield from _score_chunk(rows, vocabulary, words[start : start + ROWS])
@@ -135,17 +136,18 @@ def _score_chunk(
 ) -> Generator[None, None, list[Score]]:
     """Score at most ROWS words side by side."""
     rows.restart(np.arange(ROWS))
+    end = [BOUNDARY] if vocabulary.ends else []
+    predicted = [[*word, *end] for word in words]
     found: list[list[CharacterScore]] = [[] for _ in words]
     inputs = boundaries()
-    for t in range(max(map(len, words)) + 1):
+    for t in range(max(map(len, predicted))):
         log_probs = rows.advance(inputs)
-        for row, word in enumerate(words):
-            if t > len(word):
+        for row, token_ids in enumerate(predicted):
+            if t >= len(token_ids):
                 continue
-            token_id = word[t] if t < len(word) else BOUNDARY
-            character = vocabulary.decode([token_id]) if t < len(word) else ""
-            found[row].append(_character_score(character, log_probs[row], token_id))
-            inputs[row] = token_id
+            character = vocabulary.decode(words[row][t : t + 1])  # "" at the end
+            found[row].append(_character_score(character, log_probs[row], token_ids[t]))
+            inputs[row] = token_ids[t]
         yield
     return [
         Score(vocabulary.decode(word), tuple(characters))

@@ -3,6 +3,9 @@
 Id 0 is the boundary, start and end of a name at once (the `.` of the
 lectures); the characters follow, sorted by code point, from 1. The boundary
 is no character, so a corpus may hold full stops.
+
+Running text has no ends: there the boundary is only the first thing a model
+reads, for "somewhere in the text, nothing known before", and never predicted.
 """
 
 import unicodedata
@@ -32,12 +35,15 @@ class Vocabulary:
 
     Args:
         characters: single code points, strictly ascending, each its own NFC form.
+        ends: whether items end, so that the boundary can be predicted; False for
+            running text, where a newline is a character like any other.
 
     Raises:
         ConfigError: the characters are not that, or there are none.
     """
 
     characters: tuple[str, ...]
+    ends: bool = True
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -54,13 +60,13 @@ class Vocabulary:
         object.__setattr__(self, "_ids", ids)
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "Vocabulary":
-        """The alphabet of `texts`, which are normalised to NFC first.
+    def of(cls, texts: Iterable[str], ends: bool = True) -> "Vocabulary":
+        """The alphabet of `texts`, which are normalised to NFC first; `ends` as above.
 
         Raises:
             ConfigError: there is no character in them.
         """
-        return cls(tuple(sorted(set().union(*map(normalize, texts)))))
+        return cls(tuple(sorted(set().union(*map(normalize, texts)))), ends)
 
     def __len__(self) -> int:
         """V: the characters and the boundary."""
@@ -87,6 +93,9 @@ class Vocabulary:
 
     def describe(self) -> str:
         """The alphabet in a few words, for an error message."""
-        shown = "".join(self.characters[:64])
+        shown = "".join(
+            repr(character)[1:-1] if unicodedata.category(character) == "Cc" else character
+            for character in self.characters[:64]
+        )
         rest = len(self.characters) - 64
         return f"{shown} and {rest} more" if rest > 0 else shown

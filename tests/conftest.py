@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ import torch
 from hypothesis import settings
 
 from models.base import LanguageModel
-from models.checkpoint import Checkpoint, Metadata, save_checkpoint
-from models.config import ModelConfig
+from models.checkpoint import KINDS, Checkpoint, Metadata, save_checkpoint
+from models.config import Member, ModelConfig
 from models.registry import build_model
 from models.rows import longest_name
 from models.vocabulary import Vocabulary
@@ -36,7 +37,7 @@ def names_path() -> Path:
 
 @pytest.fixture
 def make_model() -> Callable[..., tuple[LanguageModel, Vocabulary]]:
-    """make_model(architecture, alphabet=, seed=, dtype=, **sizes) -> (model, vocabulary).
+    """make_model(architecture, alphabet=, kind=, seed=, dtype=, **sizes) -> (model, vocabulary).
 
     In eval mode, float64 unless said otherwise; its weights are exact in float32.
     """
@@ -45,12 +46,16 @@ def make_model() -> Callable[..., tuple[LanguageModel, Vocabulary]]:
         architecture: str,
         *,
         alphabet: str = ALPHABET,
+        kind: str = "lines",
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
         **sizes: int,
     ) -> tuple[LanguageModel, Vocabulary]:
-        vocabulary = Vocabulary.of([alphabet])
+        vocabulary = Vocabulary.of([alphabet], ends=KINDS[kind])
         config = ModelConfig(vocab_size=len(vocabulary), **(SIZES | sizes))
+        if architecture == "mixture":
+            members = tuple(Member(name, config) for name in ("gru", "transformer", "mlp"))
+            config = replace(config, members=members)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             model = build_model(architecture, config)
@@ -72,17 +77,17 @@ def make_checkpoint(
     def make(architecture: str, *, name: str | None = None, **options: int | str) -> Path:
         model, vocabulary = make_model(architecture, dtype=torch.float32, **options)
         a, b = vocabulary.characters[:2]
-        whole = "".join(vocabulary.characters)[: longest_name(model)]
+        whole = "".join(vocabulary.characters)[: longest_name(model, vocabulary)]
         checkpoint = Checkpoint(
             architecture=architecture,
             model=model,
             vocabulary=vocabulary,
             metadata=Metadata(
-                corpus={"name": "tiny.txt", "kind": "lines", "items": 3},
+                corpus={"name": "tiny.txt", "kind": options.get("kind", "lines"), "items": 3},
                 training={"recipe": architecture, "seed": 0},
                 evaluation={"clean": {"train": 1.0, "dev": 2.0, "test": 3.0}},
             ),
-            training_names=frozenset({a, b, a + b}),
+            training_names=frozenset({a, b, a + b} if vocabulary.ends else ()),
             metrics=({"step": 1, "dev_nll": 2.5}, {"step": 2, "dev_nll": 2.0}),
         )
         folder = tmp_path / (name or architecture)
@@ -96,6 +101,10 @@ def _randomize(model: LanguageModel) -> None:
     """Go so far from any initialisation that a wrong reading of the weights shows."""
     for parameter in model.parameters():
         parameter.data += 0.25 * torch.randn(parameter.shape)
-    for buffer in model.buffers():
-        if not buffer.is_floating_point():  # counts
+    for name, buffer in model.named_buffers():
+        if name.endswith("weights"):  # of a mixture
+            buffer.copy_(torch.rand(buffer.shape).softmax(0))
+        elif buffer.is_floating_point():  # running averages of batch normalisation, smoothing
+            buffer.copy_(0.5 + torch.rand(buffer.shape))
+        else:  # counts
             buffer.copy_(torch.randint(0, 20, buffer.shape))

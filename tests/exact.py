@@ -4,6 +4,7 @@ Everything here goes through `forward` over whole sequences: a path that the
 sampler does not use.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,12 @@ from models.vocabulary import BOUNDARY
 Array = NDArray[np.float64]
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+
+
+def bundled_ids(*kinds: str) -> list[str]:
+    """The ids of the bundled checkpoints of these kinds, sorted."""
+    paths = sorted(CHECKPOINTS.glob("[!.]*/config.json"))
+    return [p.parent.name for p in paths if json.loads(p.read_bytes())["corpus"]["kind"] in kinds]
 
 
 def bundled(model_id: str) -> Checkpoint:

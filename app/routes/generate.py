@@ -76,7 +76,7 @@ def _answer(
         "min_p": query.min_p,
         "prefix": normalize(request.prefix),
         "min_length": request.min_length,
-        "max_length": request.max_length or served.longest_name,
+        "max_length": request.max_length or served.default_length,
     }
 
 

@@ -41,6 +41,7 @@ def _describe(served: ServedModel) -> dict[str, Any]:
     config = model.config.to_dict()
     return {
         "id": served.id,
+        "kind": checkpoint.kind,
         "architecture": checkpoint.architecture,
         "hyperparameters": {name: config[name] for name in model.hyperparameters},
         "parameters": model.parameter_count,
@@ -53,7 +54,7 @@ def _describe(served: ServedModel) -> dict[str, Any]:
         "corpus": checkpoint.metadata.corpus,
         "training": checkpoint.metadata.training,
         "fingerprint": checkpoint.fingerprint,
-        "defaults": _defaults() | {"max_length": served.longest_name},
+        "defaults": _defaults() | {"max_length": served.default_length},
         "device": served.device,
         "dtype": "float64",
     }

@@ -57,17 +57,22 @@ async def score_many(
 
 
 def _answer(served: ServedModel, scores: list[Score]) -> JSONResponse:
-    checkpoint = served.checkpoint
     return JSONResponse(
         {
-            "results": [_word(found, found.word in checkpoint.training_names) for found in scores],
+            "results": [_word(found, _in_training(served, found.word)) for found in scores],
             "model": served.id,
-            "fingerprint": checkpoint.fingerprint,
+            "fingerprint": served.checkpoint.fingerprint,
         }
     )
 
 
-def _word(found: Score, in_training: bool) -> dict[str, Any]:
+def _in_training(served: ServedModel, word: str) -> bool | None:
+    """Whether the model was fitted on this name; None where it was fitted on running text."""
+    names = served.checkpoint.training_names
+    return word in names if served.checkpoint.vocabulary.ends else None
+
+
+def _word(found: Score, in_training: bool | None) -> dict[str, Any]:
     per_char = found.nll_per_char
     return {
         "word": found.word,

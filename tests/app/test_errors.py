@@ -17,6 +17,7 @@ from app.errors import (
     STATUS,
     ModelNotFoundError,
     OverloadedError,
+    PlotNotFoundError,
     StartupError,
     UnsupportedMediaTypeError,
     shorten,
@@ -63,6 +64,7 @@ def test_every_error_of_ours_has_a_status() -> None:
     ("error", "status"),
     [
         (ModelNotFoundError("model", ("bigram",)), 404),
+        (PlotNotFoundError("name", ()), 404),
         (UnsupportedMediaTypeError("x"), 415),
         (ParameterError("n", "x"), 422),
         (UnknownCharacterError("word", "A", 0, "a"), 422),

@@ -35,10 +35,24 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+TEXT_REQUESTS: dict[str, dict[str, Any]] = {
+    "seed 42": {"seed": "42"},
+    "seed 이름, offset 9e15, 30 characters": {
+        "seed": "이름", "offset": 9 * 10**15, "max_length": 30,
+    },
+    "seed 42, temperature 0.8, top_k 10, 30 characters": {
+        "seed": "42", "sampling": SamplingParams(temperature=0.8, top_k=10), "max_length": 30,
+    },
+    "seed 42, prompt 조선, 30 characters": {"seed": "42", "prefix": "조선", "max_length": 30},
+}  # fmt: skip
+"""For models of running text."""
+
+
 def answers(checkpoint: Checkpoint) -> dict[str, list[str]]:
-    """What a model gives for every request above."""
+    """What a model gives for every request above of its kind."""
     found = {}
-    for title, values in REQUESTS.items():
+    requests = REQUESTS if checkpoint.kind == "lines" else TEXT_REQUESTS
+    for title, values in requests.items():
         request = GenerationRequest(**(values | {"seed": seed_from_text(values["seed"]), "n": 12}))
         drawn = generate(checkpoint.model, checkpoint.vocabulary, request).names
         found[title] = [name.name for name in drawn]

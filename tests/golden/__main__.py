@@ -1,10 +1,10 @@
 import json
 
-from tests.exact import CHECKPOINTS, bundled
+from tests.exact import bundled, bundled_ids
 from tests.golden import PATH, answers
 
 golden = {}
-for path in sorted(CHECKPOINTS.iterdir()):
-    checkpoint = bundled(path.name)
-    golden[path.name] = {"fingerprint": checkpoint.fingerprint, "names": answers(checkpoint)}
+for model_id in bundled_ids("lines", "text"):
+    checkpoint = bundled(model_id)
+    golden[model_id] = {"fingerprint": checkpoint.fingerprint, "names": answers(checkpoint)}
 PATH.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

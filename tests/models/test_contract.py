@@ -99,6 +99,15 @@ def test_block_size_characters_are_read_and_earlier_ones_refused_or_forgotten(
 
 
 @each_architecture
+def test_the_initial_state_is_the_same_to_the_bit_in_a_batch_of_any_size(architecture, make_model):
+    model, _ = make_model(architecture, n_embd=64, n_embd2=64, block_size=16)
+    many = model.initial_state(32)
+    for size in (1, 2, 7):
+        for tensor, expected in zip(model.initial_state(size), many, strict=True):
+            assert torch.equal(tensor, expected[:size])
+
+
+@each_architecture
 def test_stepping_gives_the_logits_of_the_full_forward(architecture, make_model):
     model, _ = make_model(architecture)
     token_ids = random_ids(model, rows=5)
@@ -112,10 +121,10 @@ def test_stepping_gives_the_logits_of_the_full_forward(architecture, make_model)
 
 @each_architecture
 def test_rows_at_different_positions_step_as_the_full_forward(architecture, make_model):
-    model, _ = make_model(architecture)
-    limit = longest_name(model) + 1
+    model, vocabulary = make_model(architecture)
+    limit = longest_name(model, vocabulary) + 1
     random = np.random.default_rng(0)
-    rows = Rows(model)
+    rows = Rows(model, vocabulary)
     read: list[list[int]] = [[] for _ in range(ROWS)]
     restarts = 0
     for _ in range(4 * min(limit, 10)):

@@ -15,7 +15,7 @@ import pytest
 import models.generation
 from models.bigram import Bigram
 from models.randomness import uniforms
-from models.rows import ROWS, TEXT_LIMIT, Rows, boundaries
+from models.rows import NAME_LIMIT, ROWS, Rows, boundaries
 from models.sampling import SamplingParams
 from models.scoring import score
 from tests.exact import (
@@ -57,9 +57,9 @@ def transitions(sampling: SamplingParams) -> np.ndarray:
 
 
 def endings(probs: np.ndarray) -> np.ndarray:
-    """(TEXT_LIMIT + 1, V): the chance to end within t more characters, after each character."""
+    """(NAME_LIMIT + 1, V): the chance to end within t more characters, after each character."""
     within = [probs[:, 0]]
-    for _ in range(TEXT_LIMIT):
+    for _ in range(NAME_LIMIT):
         within.append(probs[:, 0] + probs[:, 1:] @ within[-1][1:])
     return np.array(within)
 
@@ -70,9 +70,9 @@ def expected_transitions(probs: np.ndarray) -> np.ndarray:
     reach = np.zeros(len(probs))
     reach[0] = 1.0
     total = np.zeros_like(probs)
-    for t in range(TEXT_LIMIT + 1):
+    for t in range(NAME_LIMIT + 1):
         # What b leads to: a name if it is the end (unless at once), or may still end in time.
-        in_time = within[TEXT_LIMIT - t - 1] if t < TEXT_LIMIT else np.zeros(len(probs))
+        in_time = within[NAME_LIMIT - t - 1] if t < NAME_LIMIT else np.zeros(len(probs))
         success = np.append(0.0 if t == 0 else 1.0, in_time[1:])
         total += reach[:, None] * probs * success
         reach = reach @ probs
@@ -84,7 +84,7 @@ def expected_transitions(probs: np.ndarray) -> np.ndarray:
 @each_sampling
 def test_bigram_first_characters_match_exact_probabilities(sampling: SamplingParams) -> None:
     probs = transitions(sampling)
-    expected = probs[0, 1:] * endings(probs)[TEXT_LIMIT - 1, 1:]
+    expected = probs[0, 1:] * endings(probs)[NAME_LIMIT - 1, 1:]
     names, draws = drawn("bigram", sampling)
     counts = count_prefixes(names, 1)
     observed = [counts[c] for c in checkpoint("bigram").vocabulary.characters]
@@ -96,12 +96,12 @@ def test_bigram_first_characters_match_exact_probabilities(sampling: SamplingPar
 def test_bigram_lengths_match_exact_probabilities(sampling: SamplingParams) -> None:
     probs = transitions(sampling)
     reach, expected = probs[0].copy(), []
-    for _ in range(TEXT_LIMIT):
+    for _ in range(NAME_LIMIT):
         reach[0] = 0.0
         expected.append(reach @ probs[:, 0])
         reach = reach @ probs
     names, draws = drawn("bigram", sampling)
-    counts = np.bincount([len(name) for name in names], minlength=TEXT_LIMIT + 1)
+    counts = np.bincount([len(name) for name in names], minlength=NAME_LIMIT + 1)
     assert chi_square(counts[1:], expected, draws) > P_LIMIT
 
 
@@ -189,7 +189,7 @@ def test_transformer_strings_up_to_length_three_sum_to_one_with_the_rest() -> No
     """Through the scoring path: what /score says of every string."""
     found = checkpoint("transformer")
     characters = found.vocabulary.characters
-    rows = Rows(found.model)
+    rows = Rows(found.model, found.vocabulary)
     rows.restart(np.arange(ROWS))
     ended = float(np.exp(rows.advance(boundaries())[0, 0]))  # the empty string
     words, survived = list(characters), 0.0

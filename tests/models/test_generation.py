@@ -11,7 +11,7 @@ from models.generation import Sampler, generate
 from models.randomness import uniforms
 from models.registry import ARCHITECTURES
 from models.request import MAX_NAMES, MAX_OFFSET, Generated, GenerationRequest, Job
-from models.rows import ROWS, TEXT_LIMIT, longest_name
+from models.rows import NAME_LIMIT, ROWS, longest_name
 from models.sampling import SamplingParams, draw, log_softmax, probabilities
 from models.vocabulary import BOUNDARY, Vocabulary
 
@@ -64,9 +64,9 @@ def drawn_slowly(served: Served, request: GenerationRequest) -> Iterator[tuple[s
     index = request.offset
     while True:
         forced = vocabulary.encode(request.prefix)
-        stream = uniforms(request.seed, np.array([index], dtype=np.uint64), TEXT_LIMIT + 1)[0]
+        stream = uniforms(request.seed, np.array([index], dtype=np.uint64), NAME_LIMIT + 1)[0]
         token_ids: list[int] = [BOUNDARY]
-        while len(token_ids) <= longest_name(model) + 1:
+        while len(token_ids) <= longest_name(model, vocabulary) + 1:
             t = len(token_ids) - 1
             logits = model(torch.tensor([token_ids]))[:, -1].numpy()
             probs = probabilities(log_softmax(logits), request.sampling)
@@ -75,7 +75,8 @@ def drawn_slowly(served: Served, request: GenerationRequest) -> Iterator[tuple[s
                 break
             token_ids.append(chosen)
         name = vocabulary.decode(token_ids[1:])
-        shortest, longest = request.min_length, request.max_length or longest_name(model)
+        shortest = request.min_length
+        longest = request.max_length or longest_name(model, vocabulary)
         yield (name if shortest <= len(name) <= longest else None), index
         index += 1
 
@@ -311,7 +312,7 @@ def test_length_limits_leave_out_names_and_change_none(architecture, bounds, mak
     expected = [
         drawn
         for drawn in everything.names
-        if shortest <= len(drawn.name) <= (longest or longest_name(served[0]))
+        if shortest <= len(drawn.name) <= (longest or longest_name(*served))
     ]
     assert limited.names
     assert list(limited.names)[: len(expected)] == expected[: len(limited.names)]
@@ -329,14 +330,15 @@ def test_an_endless_model_gives_names_of_up_to_the_text_limit(chain):
     served = chain({"": "a", "a": "aaaaaaaaaaaaaaa."})
     generated = generate(*served, GenerationRequest(1, n=1000))
     lengths = {len(name) for name in names_of(generated)}
-    assert max(lengths) == TEXT_LIMIT == 64
-    assert longest_name(served[0]) == TEXT_LIMIT
+    assert max(lengths) == NAME_LIMIT == 64
+    assert longest_name(*served) == NAME_LIMIT
 
 
 @each_architecture
 def test_every_name_begins_with_the_prefix(architecture, make_model):
     served = make_model(architecture)
-    names = names_of(generate(*served, GenerationRequest(42, n=50, prefix="gab")))
+    hot = SamplingParams(temperature=5.0)  # so that the end has a chance after it
+    names = names_of(generate(*served, GenerationRequest(42, n=50, sampling=hot, prefix="gab")))
     assert all(name.startswith("gab") for name in names)
     assert "gab" in names  # the prefix itself may be a name
     assert len(set(names)) > 10
@@ -347,7 +349,7 @@ def test_a_prefix_of_exactly_max_length_leaves_the_end_alone_to_be_drawn(archite
     model, vocabulary = served = make_model(architecture)
     for prefix, max_length in (("abc", 3), ("abcdefga", None)):
         request = GenerationRequest(42, n=20, prefix=prefix, max_length=max_length)
-        if max_length is None and longest_name(model) != len(prefix):
+        if max_length is None and longest_name(model, vocabulary) != len(prefix):
             continue  # the context slides
         generated = generate(*served, request)
         assert names_of(generated) == [prefix] * 20

@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from tests.exact import CHECKPOINTS, bundled
+from tests.exact import bundled, bundled_ids
 from tests.golden import PATH, answers
 
 GOLDEN = json.loads(PATH.read_text(encoding="utf-8"))
 
 
 def test_every_bundled_model_is_guarded() -> None:
-    assert set(GOLDEN) == {path.name for path in CHECKPOINTS.iterdir()}
+    assert set(GOLDEN) == set(bundled_ids("lines", "text"))
 
 
 @pytest.mark.parametrize("model_id", GOLDEN)

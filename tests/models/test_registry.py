@@ -4,27 +4,34 @@ import pytest
 import torch
 
 from models.base import LanguageModel
-from models.config import ModelConfig
+from models.config import Member, ModelConfig
 from models.errors import ConfigError
 from models.registry import ARCHITECTURES, build_model
 
 CONFIG = ModelConfig(block_size=4, vocab_size=5, n_layer=2, n_head=2, n_embd=8, n_embd2=8)
 
 
+def config_of(architecture: str) -> ModelConfig:
+    """CONFIG, with members where they are needed."""
+    members = (Member("rnn", CONFIG), Member("cnn", CONFIG))
+    return replace(CONFIG, members=members) if architecture == "mixture" else CONFIG
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_built_model_is_in_training_mode_and_float32(architecture):
-    model = build_model(architecture, CONFIG)
+    config = config_of(architecture)
+    model = build_model(architecture, config)
     assert isinstance(model, LanguageModel)
     assert model.training
-    assert model.config is CONFIG
+    assert model.config is config
     floats = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
     assert {tensor.dtype for tensor in floats} == {torch.float32}
     assert model.device == torch.device("cpu")
 
 
 def test_an_unknown_architecture_is_refused_by_a_message_that_names_the_known_ones():
-    with pytest.raises(ConfigError, match="unknown architecture 'lstm'; known: .*bigram") as error:
-        build_model("lstm", CONFIG)
+    with pytest.raises(ConfigError, match="unknown architecture 'elman'; known: .*gru") as error:
+        build_model("elman", CONFIG)
     assert all(name in str(error.value) for name in ARCHITECTURES)
 
 
@@ -33,9 +40,12 @@ def test_an_architecture_reads_only_the_hyperparameters_that_it_lists(architectu
     listed = set(ARCHITECTURES[architecture].hyperparameters)
     every = {field.name for field in fields(ModelConfig)}
     assert listed <= every
-    others = {name: 2 * getattr(CONFIG, name) for name in every - listed - {"dropout"}}
-    changed = build_model(architecture, replace(CONFIG, **others))
-    shapes = {name: t.shape for name, t in build_model(architecture, CONFIG).state_dict().items()}
+    config = config_of(architecture)
+    sizes = every - listed - {"dropout", "members"}
+    changed = build_model(
+        architecture, replace(config, **{n: 2 * getattr(CONFIG, n) for n in sizes})
+    )
+    shapes = {name: t.shape for name, t in build_model(architecture, config).state_dict().items()}
     assert {name: tensor.shape for name, tensor in changed.state_dict().items()} == shapes
 
 

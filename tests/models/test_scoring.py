@@ -11,7 +11,7 @@ from models.errors import ParameterError, UnknownCharacterError
 from models.generation import generate
 from models.registry import ARCHITECTURES
 from models.request import GenerationRequest
-from models.rows import ROWS, TEXT_LIMIT, longest_name
+from models.rows import NAME_LIMIT, ROWS, longest_name
 from models.sampling import SamplingParams
 from models.scoring import CharacterScore, Score, encode_word, score, score_by_passes
 from models.vocabulary import BOUNDARY
@@ -38,9 +38,9 @@ def words_of(alphabet: str, count: int, longest: int) -> list[str]:
 @each_architecture
 def test_scores_are_those_of_a_plain_full_forward(architecture, make_model):
     model, vocabulary = make_model(architecture)
-    words = words_of("abcdefg", 100, longest_name(model))
+    words = words_of("abcdefg", 100, longest_name(model, vocabulary))
     words.append("abcdefgabcdefg" * 8)
-    words[-1] = words[-1][: longest_name(model)]
+    words[-1] = words[-1][: longest_name(model, vocabulary)]
     for word, found in zip(words, score(model, vocabulary, words), strict=True):
         token_ids = [BOUNDARY, *vocabulary.encode(word), BOUNDARY]
         log_probs = model(torch.tensor([token_ids[:-1]]))[0].log_softmax(dim=-1)
@@ -81,7 +81,7 @@ def test_the_nll_of_a_word_adds_up_in_order_without_compensation():
 @pytest.mark.parametrize("sizes", [{}, MAKEMORE], ids=["tiny", "makemore"])
 def test_other_words_do_not_change_a_score(architecture, sizes, make_model):
     model, vocabulary = make_model(architecture, **sizes)
-    words = words_of("abcdefg", 2 * ROWS + 5, longest_name(model))
+    words = words_of("abcdefg", 2 * ROWS + 5, longest_name(model, vocabulary))
     together = [exactly(found) for found in score(model, vocabulary, words)]
     backwards = [exactly(found) for found in score(model, vocabulary, words[::-1])]
     assert backwards == together[::-1]
@@ -93,7 +93,7 @@ def test_other_words_do_not_change_a_score(architecture, sizes, make_model):
 @pytest.mark.parametrize("count", [1, ROWS - 1, ROWS, ROWS + 1])
 def test_every_word_is_scored_around_a_full_pass(architecture, count, make_model):
     model, vocabulary = make_model(architecture)
-    words = words_of("abcdefg", count, longest_name(model))
+    words = words_of("abcdefg", count, longest_name(model, vocabulary))
     assert [found.word for found in score(model, vocabulary, words)] == words
 
 
@@ -193,9 +193,9 @@ def test_no_words_have_no_scores(make_model):
 @each_architecture
 def test_a_word_of_exactly_the_longest_length_is_scored(architecture, make_model):
     model, vocabulary = make_model(architecture)
-    longest = ("abcdefg" * 10)[: longest_name(model)]
+    longest = ("abcdefg" * 10)[: longest_name(model, vocabulary)]
     (found,) = score(model, vocabulary, [longest])
-    assert len(found.characters) == longest_name(model) + 1
+    assert len(found.characters) == longest_name(model, vocabulary) + 1
     with pytest.raises(ParameterError, match=f"allowed: 1 to {len(longest)}"):
         score(model, vocabulary, [longest + "a"])
 
@@ -205,7 +205,7 @@ def test_a_word_of_exactly_the_longest_length_is_scored(architecture, make_model
     [
         ("transformer", [""], "words[0]", "has 0 characters; allowed: 1 to 8"),
         ("transformer", ["ab", "abcabcabc"], "words[1]", "has 9 characters; allowed: 1 to 8"),
-        ("bigram", ["a"] * 40 + ["a" * (TEXT_LIMIT + 1)], "words[40]", "allowed: 1 to 64"),
+        ("bigram", ["a"] * 40 + ["a" * (NAME_LIMIT + 1)], "words[40]", "allowed: 1 to 64"),
         ("bigram", ["a" * 10**6], "words[0]", "has 1000000 characters"),
         ("transformer", ["ab", "cd", "aX", "Y"], "words[2]", "position 1 (U+0058)"),
         ("transformer", ["\ud800"], "words[0]", "position 0 (U+D800)"),
@@ -233,7 +233,7 @@ def test_a_character_at_fault_is_positioned_in_the_nfc_form(make_model):
 @given(st.one_of(st.text(max_size=70), st.text("abc", max_size=70)))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 def test_any_text_is_scored_or_refused_by_name(counted, text):
-    if 1 <= len(text) <= TEXT_LIMIT and set(text) <= set("abc"):
+    if 1 <= len(text) <= NAME_LIMIT and set(text) <= set("abc"):
         assert score(*counted, [text])[0].word == text
     else:
         with pytest.raises(ParameterError, match=r"^words\[0\]: "):

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -11,13 +12,19 @@ from pathlib import Path
 import pytest
 
 import models
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, replace_plots
 from models.errors import CheckpointError
 from models.storage import parse_json, read_folder, require_keys, to_json, write_folder
 
 OLD = {"a.txt": b"old a\n", "b.bin": bytes(range(256))}
 NEW = {"a.txt": b"", "b.bin": b"new b" * 1000}
 THIRD = {"a.txt": b"third a", "b.bin": b"third b"}
+PICTURED = OLD | {f"plots/{name}.svg": name.encode() * 50 for name in ("loss", "nll")}
+FEWER = NEW | {"plots/nll.svg": b"another"}
+PICTURES = re.compile(r"plots/[a-z0-9-]+\.svg")
+
+
+PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg"><title>A picture</title></svg>'
 
 
 @pytest.fixture
@@ -253,9 +260,14 @@ import json, os, shutil, sys
 from pathlib import Path
 from models.storage import write_folder
 
-OPERATIONS = {"open", "write", "flush", "fsync", "close", "replace", "mkdir", "rmdir"}
+OPERATIONS = {
+    "open", "write", "flush", "fsync", "close", "replace", "mkdir", "rmdir", "unlink", "scandir"
+}
 before, target, contents = map(Path, sys.argv[1:4])
-files = {path.name: path.read_bytes() for path in contents.iterdir()}
+files = {
+    str(path.relative_to(contents)): path.read_bytes()
+    for path in contents.rglob("*") if path.is_file()
+}
 
 def die_at(k):
     count = 0
@@ -291,6 +303,7 @@ def kill_everywhere(before: Path, files: dict[str, bytes], target: Path) -> list
     contents = target / "contents"
     contents.mkdir(parents=True)
     for name, data in files.items():
+        (contents / name).parent.mkdir(exist_ok=True)
         (contents / name).write_bytes(data)
     done = in_another_process(KILLED_WRITERS, before, target / "left", contents)
     assert (done.returncode, done.stderr) == (0, "")
@@ -311,15 +324,23 @@ def test_a_checkpoint_whose_writer_was_killed_anywhere_is_the_old_or_the_new_one
     make_checkpoint, tmp_path
 ):
     old, new, third = (make_checkpoint("bigram", name=f"of {i}", seed=i) for i in range(3))
+    for folder, names in ((old, ["loss", "nll"]), (new, ["nll"])):  # and none in the third
+        replace_plots(folder, dict.fromkeys(names, PICTURE))
     fingerprints = [load_checkpoint(path).fingerprint for path in (old, new, third)]
     assert len(set(fingerprints)) == 3
     new_files, third_files = (
-        {path.name: path.read_bytes() for path in folder.iterdir() if path.stem != "manifest"}
+        {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.stem != "manifest"
+        }
         for folder in (new, third)
     )
     found = []
     for folder in kill_everywhere(old, new_files, tmp_path / "killed"):
-        found.append(load_checkpoint(folder).fingerprint)
+        loaded = load_checkpoint(folder)
+        found.append(loaded.fingerprint)
+        assert len(loaded.plots) == (2 if loaded.fingerprint == fingerprints[0] else 1)
         write_folder(folder, third_files)
         assert load_checkpoint(folder).fingerprint == fingerprints[2]
         assert content(folder) == content(third)
@@ -361,6 +382,39 @@ def test_a_kill_while_an_earlier_kill_is_made_good_does_not_bring_the_old_back(f
         switch = found.index(THIRD)
         assert 0 < switch < len(found) - 1
         assert found == [NEW] * switch + [THIRD] * (len(found) - switch)
+
+
+@pytest.mark.parametrize(("before", "after"), [(PICTURED, FEWER), (PICTURED, NEW), (OLD, FEWER)])
+def test_a_set_of_other_size_replaces_the_old_one_at_one_moment_and_leaves_nothing_of_it(
+    before, after, tmp_path
+):
+    write_folder(tmp_path / "before", before)
+    write_folder(tmp_path / "third", THIRD)
+    found = []
+    for folder in kill_everywhere(tmp_path / "before", after, tmp_path / "killed"):
+        found.append(read_folder(folder, OLD, PICTURES))
+        write_folder(folder, THIRD)
+        assert content(folder) == content(tmp_path / "third")
+    switch = found.index(after)
+    assert 0 < switch < len(found) - 1
+    assert found == [before] * switch + [after] * (len(found) - switch)
+
+
+def test_a_kill_while_another_set_is_made_good_leaves_nothing_of_the_first(tmp_path):
+    first, second, third = ({f"plots/{name}.svg": b"drawn"} for name in ("loss", "nll", "x-2"))
+    write_folder(tmp_path / "first", first)
+    write_folder(tmp_path / "third", third)
+    unfinished = {
+        str(content(left)): left
+        for left in kill_everywhere(tmp_path / "first", second, tmp_path / "killed")
+        if (left / ".incoming" / "manifest.json").exists()
+    }
+    assert len(unfinished) == 3  # nothing done, the new one moved, and the old one removed too
+    for k, folder in enumerate(unfinished.values()):
+        for left in kill_everywhere(folder, third, tmp_path / f"again {k}"):
+            assert read_folder(left, [], PICTURES) in (second, third)
+            write_folder(left, third)
+            assert content(left) == content(tmp_path / "third")
 
 
 def test_a_full_disk_leaves_the_old_content_and_the_next_save_succeeds(folder):
@@ -410,6 +464,75 @@ def test_a_writer_that_finds_a_file_in_the_folders_place_says_so(tmp_path):
     with pytest.raises(OSError, match="taken"):
         write_folder(tmp_path / "taken", OLD)
     assert (tmp_path / "taken").read_text() == "not ours"
+
+
+def test_a_picture_that_nothing_names_is_neither_read_nor_removed(tmp_path):
+    write_folder(tmp_path, FEWER)
+    (tmp_path / "plots" / "mine.svg").write_bytes(b"a user's own")
+    assert read_folder(tmp_path, NEW, PICTURES) == FEWER
+    write_folder(tmp_path, NEW)
+    assert read_folder(tmp_path, NEW, PICTURES) == NEW
+    assert [path.name for path in (tmp_path / "plots").iterdir()] == ["mine.svg"]
+
+
+def test_a_killed_writers_pictures_do_not_come_in_with_the_next_ones(tmp_path):
+    stray = tmp_path / ".incoming" / "plots" / "stray.svg"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"of a writer that was killed")
+    write_folder(tmp_path, FEWER)
+    assert set(content(tmp_path)) == {*FEWER, "plots", "manifest.json"}
+
+
+@pytest.mark.parametrize("name", ["plots/loss.svg", "plots"])
+def test_a_link_below_is_refused_by_name_and_not_written_through(tmp_path, name):
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    write_folder(folder, PICTURED)
+    shutil.move(folder / name, elsewhere)
+    (folder / name).symlink_to(elsewhere)
+    before = content(tmp_path)
+    with pytest.raises(CheckpointError, match="link|cannot be read") as caught:
+        read_folder(folder, OLD, PICTURES)
+    assert caught.value.path == str(folder / name)
+    if name == "plots":
+        with pytest.raises(OSError, match="a link or a file where a folder is due"):
+            write_folder(folder, FEWER)
+        assert content(tmp_path) == before
+    write_folder(folder, NEW)
+    assert read_folder(folder, NEW, PICTURES) == NEW
+    assert elsewhere.exists()
+
+
+def test_a_file_where_the_sub_folder_is_due_stops_the_write_before_anything_changes(folder):
+    (folder / "plots").write_text("in the way")
+    before = content(folder)
+    with pytest.raises(FileExistsError, match="plots"):
+        write_folder(folder, FEWER)
+    assert content(folder) == before
+    assert read_folder(folder, OLD, PICTURES) == OLD
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.txt", "/a.txt", "plots/../a.txt", "plots/deep/a.svg", ".incoming/a.txt", "a", ""]
+)
+def test_a_name_that_leads_elsewhere_is_not_written(folder, name):
+    with pytest.raises(ValueError, match="not names of files here"):
+        write_folder(folder, OLD | {name: b""})
+    assert read_folder(folder, OLD) == OLD
+
+
+def test_what_a_forged_old_manifest_names_elsewhere_is_not_removed(tmp_path):
+    (tmp_path / "outside.txt").write_text("precious")
+    folder = tmp_path / "folder"
+    write_folder(folder, OLD)
+    forged = {
+        "../outside.txt": {},
+        str(tmp_path / "outside.txt"): {},
+        "plots/../../outside.txt": {},
+    }
+    (folder / "manifest.json").write_bytes(to_json({"schema": 1, "files": forged}))
+    write_folder(folder, NEW)
+    assert (tmp_path / "outside.txt").read_text() == "precious"
+    assert read_folder(folder, NEW) == NEW
 
 
 def test_random_garbage_in_an_uncommitted_incoming_folder_is_ignored(folder):

@@ -52,6 +52,16 @@ def test_a_character_outside_the_alphabet_never_encodes(character):
         Vocabulary.of(["abc"]).encode("a" + character)
 
 
+def test_a_newline_is_a_character_of_running_text_like_any_other():
+    vocabulary = Vocabulary.of(["a\nb"], ends=False)
+    assert vocabulary.characters == ("\n", "a", "b")
+    assert vocabulary.decode(vocabulary.encode("\n\nab")) == "\n\nab"
+
+
+def test_a_message_shows_control_characters_of_an_alphabet_by_their_escapes():
+    assert Vocabulary.of(["\n\t\x85ab"], ends=False).describe() == "\\t\\nab\\x85"
+
+
 def test_a_message_shows_64_characters_of_a_long_alphabet():
     hangul = "".join(chr(0xAC00 + i) for i in range(100))
     assert Vocabulary.of([hangul]).describe() == hangul[:64] + " and 36 more"
@@ -82,7 +92,9 @@ def test_a_corpus_without_a_usable_character_has_no_vocabulary(corpus):
         Vocabulary.of(corpus)
 
 
-def test_vocabularies_are_equal_when_their_characters_are():
+def test_vocabularies_are_equal_when_their_characters_and_ends_are():
+    assert Vocabulary.of(["abc"]) != Vocabulary.of(["abc"], ends=False)
+    assert Vocabulary.of(["abc"], ends=False) == Vocabulary.of(["cab"], ends=False)
     assert Vocabulary.of(["abc"]) == Vocabulary.of(["cab", "bb"])
     assert hash(Vocabulary.of(["abc"])) == hash(Vocabulary.of(["cba"]))
     assert Vocabulary.of(["abc"]) != Vocabulary.of(["abd"])

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from app.schemas import GenerateAnswer
-from tests.exact import CHECKPOINTS
+from tests.exact import bundled_ids
 from tests.service.conftest import Serve
 
-MODELS = sorted(path.name for path in CHECKPOINTS.iterdir() if path.is_dir())
+MODELS = bundled_ids("lines")
 
 STRANGE_SEEDS = [
     "emma",

@@ -5,8 +5,9 @@ import pytest
 
 from app.schemas import ModelAnswer, ModelsAnswer, StatusAnswer, VersionAnswer
 from models.checkpoint import SAMPLER_VERSION
-from tests.exact import bundled
-from tests.service.test_generate import MODELS
+from tests.exact import bundled, bundled_ids
+
+MODELS = bundled_ids("lines", "text")
 
 
 def test_every_bundled_model_is_listed_and_transformer_is_the_default(
@@ -36,6 +37,7 @@ def test_a_description_is_that_of_the_checkpoint(client: httpx.Client, model: st
     assert answer["fingerprint"] == checkpoint.fingerprint
     assert answer["parameters"] == checkpoint.model.parameter_count
     assert answer["evaluation"] == checkpoint.metadata.evaluation
+    assert answer["kind"] == checkpoint.kind == checkpoint.metadata.corpus["kind"]
     assert answer["vocabulary"] == {
         "size": len(checkpoint.vocabulary),
         "characters": "".join(checkpoint.vocabulary.characters),
@@ -46,7 +48,8 @@ def test_a_description_is_that_of_the_checkpoint(client: httpx.Client, model: st
 @pytest.mark.parametrize("model", MODELS)
 def test_every_answer_of_a_model_bears_its_fingerprint(client: httpx.Client, model: str) -> None:
     fingerprint = client.get(f"/models/{model}").json()["fingerprint"]
-    for path in ("/generate?n=1", "/score?word=emma"):
+    character = client.get(f"/models/{model}").json()["vocabulary"]["characters"][-1]
+    for path in ("/generate?n=1", f"/score?word={character}"):
         assert client.get(f"{path}&model={model}").json()["fingerprint"] == fingerprint
 
 
@@ -78,6 +81,8 @@ def test_the_openapi_page_and_its_document_are_there(client: httpx.Client) -> No
         "/score",
         "/models",
         "/models/{model_id}",
+        "/models/{model_id}/plots",
+        "/models/{model_id}/plots/{name}.svg",
         "/livez",
         "/readyz",
         "/version",

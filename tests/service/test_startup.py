@@ -43,7 +43,9 @@ def catalogue(tmp_path: Path) -> Path:
 def read_files(folder: Path) -> Files:
     """What a checkpoint holds beside its manifest."""
     return {
-        path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
     }
 
 
@@ -69,8 +71,8 @@ def link_a_file(folder: Path) -> None:
 
 
 def empty_the_folder(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink()
+    shutil.rmtree(folder)
+    folder.mkdir()
 
 
 def change_the_shape(folder: Path) -> None:

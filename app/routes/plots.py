@@ -1,0 +1,74 @@
+"""GET /models/{id}/plots: the pictures that were drawn when a model was fitted."""
+
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from app.catalog import ServedModel
+from app.dependencies import CurrentCatalog, check_query
+from app.errors import PlotNotFoundError
+from app.schemas import PlotsAnswer
+
+router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
+
+MEDIA_TYPE = "image/svg+xml"
+_HEADERS = {
+    "Cache-Control": "public, max-age=0, must-revalidate",
+    # A picture that is opened on its own page must not act there.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@router.get(
+    "/models/{model_id}/plots",
+    summary="List a model's pictures",
+    operation_id="plots",
+    response_model=PlotsAnswer,
+)
+async def list_plots(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+    """Each picture's name, its title, and where it is."""
+    served = catalog.find(model_id, "model_id")
+    return JSONResponse(
+        {
+            "model": served.id,
+            "fingerprint": served.checkpoint.fingerprint,
+            "plots": [_entry(served, name) for name in served.plots],
+        }
+    )
+
+
+@router.get(
+    "/models/{model_id}/plots/{name}.svg",
+    summary="A picture of a model",
+    operation_id="plot",
+    response_class=Response,
+    responses={
+        200: {"content": {MEDIA_TYPE: {}}, "description": "The picture, for light and dark pages"},
+        304: {"description": "The caller has it already: If-None-Match names its ETag"},
+    },
+)
+async def plot(request: Request, model_id: str, name: str, catalog: CurrentCatalog) -> Response:
+    """An SVG drawing that follows the reader's light or dark scheme."""
+    served = catalog.find(model_id, "model_id")
+    found = served.plots.get(name)
+    if found is None:
+        raise PlotNotFoundError("name", tuple(served.plots))
+    headers = _HEADERS | {"ETag": found.etag}
+    if _has(request, found.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(found.svg, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _entry(served: ServedModel, name: str) -> dict[str, Any]:
+    url = f"/models/{quote(served.id)}/plots/{name}.svg"
+    return {"name": name, "title": served.plots[name].title, "url": url}
+
+
+def _has(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names `etag`, or anything."""
+    given = ",".join(request.headers.getlist("if-none-match"))
+    known = [value.strip().removeprefix("W/") for value in given.split(",")]
+    return etag in known or known == ["*"]
