@@ -1,120 +1,181 @@
-"""From a recipe and a corpus to a checkpoint on disk, evaluated and documented."""
+"""From a recipe and a corpus to a checkpoint on disk, evaluated, pictured and documented."""
 
 import datetime
 import platform
+import shutil
 import subprocess
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models.checkpoint import Checkpoint, Metadata, save_checkpoint
+from models.checkpoint import Checkpoint, Metadata, load_checkpoint, replace_plots, save_checkpoint
 from models.vocabulary import Vocabulary
 from training.corpus import Corpus, Split, split_corpus
+from training.descent import Run, ignore
 from training.evaluate import evaluate, evaluate_split
-from training.fit import Fitted, Report, fit
-from training.names import NAMES_LICENCE, NAMES_SHA256, NAMES_SOURCE
-from training.recipes import Counting, Recipe
+from training.fit import Fitted, fit
+from training.names import KNOWN
+from training.plots import draw_plots
+from training.recipes import Counting, FullBatch, Recipe
+from training.stopping import Stop
+from training.text import TextCorpus, split_text
+from training.workers import Asked, side_by_side
 
 _REFERENCE_WORDS = 16
+_REFERENCE_LENGTH = 24
+"""Characters of a known answer from running text."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What came of it.
+
+    Attributes:
+        evaluation: nats per character, by split and part.
+        finished: False if it was asked to stop; the checkpoint holds the best so far,
+            and the same call goes on from there.
+    """
+
+    evaluation: dict[str, Any]
+    finished: bool
+
+
+def state_folder(out: Path) -> Path:
+    """Where the state of unfinished runs for a checkpoint is kept; no server takes it for one."""
+    return out.parent / f".{out.name}.run"
 
 
 def bundle(
     name: str,
     recipe: Recipe,
-    corpus: Corpus,
+    corpus: Corpus | TextCorpus,
     out: Path,
     *,
     splits: Sequence[str],
     seed: int,
-    device: str = "cpu",
-    report: Report = lambda row: None,
-) -> dict[str, Any]:
+    run: Run = Run(),
+) -> Bundled:
     """Fit a recipe on the training part of each split, and keep the first one's model.
 
-    The splits are fitted side by side, each in one process on one thread.
+    The splits are fitted side by side, each in one process on one thread; one after
+    the other where several processes work together on each (torchrun).
 
     Args:
         name: the recipe's name, for the record.
         recipe: what to fit.
-        corpus: on which.
+        corpus: on which; running text has but one split, whatever `splits` says.
         out: the checkpoint's folder; replaced atomically.
         splits: names of splits; the first one's model is the one that is kept,
-            unless the recipe counts over the whole corpus.
+            unless the recipe takes the whole corpus.
         seed: of initialisation, data order and dropout.
-        device: `cpu` or `cuda`.
-        report: called with each entry of the curve of the model that is kept.
-
-    Returns:
-        The evaluation, by split.
+        run: how and where; `report` gets the curve of the model that is kept.
 
     Raises:
         CorpusError: a split or a line does not fit the recipe.
+        ResumeError: an unfinished run for `out` has other data or settings.
     """
-    vocabulary = Vocabulary.of(corpus.lines)
-    parts = [split_corpus(corpus.lines, split) for split in splits]
-    work = partial(_fit_split, recipe, vocabulary, seed=seed, device=device)
-    with ProcessPoolExecutor(len(parts), mp_context=get_context("spawn")) as pool:
-        others = [pool.submit(work, part) for part in parts[1:]]
-        fitted, figures = work(parts[0], report=report)
-        evaluation = {parts[0].name: figures}
-        for part, future in zip(parts[1:], others, strict=True):
-            evaluation[part.name] = future.result()[1]
+    if isinstance(corpus, TextCorpus):
+        vocabulary = Vocabulary.of([corpus.text], ends=False)
+        parts = [split_text(corpus)]
+    else:
+        vocabulary = Vocabulary.of(corpus.lines)
+        parts = [split_corpus(corpus.lines, split) for split in splits]
+    fitted, evaluation, finished = _fit_splits(recipe, vocabulary, parts, out, seed, run)
     names: Sequence[str] = parts[0].train
-    whole = isinstance(recipe.method, Counting) and recipe.method.whole_corpus
-    if whole:
+    whole = isinstance(recipe.method, Counting | FullBatch) and recipe.method.whole_corpus
+    if whole and isinstance(corpus, Corpus):
         names = corpus.lines
         # Its curve stays the held-out one: nothing is held out of the whole corpus.
         whole_fit = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
         fitted = replace(whole_fit, metrics=fitted.metrics)
         evaluation["whole"] = evaluate(fitted.model, vocabulary, {"train": names})
-    metadata = Metadata(
-        corpus=_describe(corpus),
-        training=_record(name, recipe, fitted, seed, "whole" if whole else splits[0]),
-        evaluation=evaluation,
-    )
+    if run.group.rank > 0:
+        return Bundled(evaluation, finished)
+    record = _record(name, recipe, fitted, seed, "whole" if whole else parts[0].name)
     checkpoint = Checkpoint(
         architecture=recipe.architecture,
         model=fitted.model,
         vocabulary=vocabulary,
-        metadata=metadata,
-        training_names=frozenset(names),
+        metadata=Metadata(_describe(corpus), record | {"finished": finished}, evaluation),
+        training_names=frozenset(names) if vocabulary.ends else frozenset(),
         metrics=fitted.metrics,
     )
-    distinct = sorted(set(corpus.lines))
-    save_checkpoint(out, checkpoint, distinct[:: max(1, len(distinct) // _REFERENCE_WORDS)])
-    return evaluation
+    save_checkpoint(out, checkpoint, _reference_words(corpus))
+    # Drawn from the checkpoint as it is served, samples and all.
+    replace_plots(out, draw_plots(load_checkpoint(out), _items(corpus)))
+    if finished:
+        shutil.rmtree(state_folder(out), ignore_errors=True)
+    return Bundled(evaluation, finished)
+
+
+def _fit_splits(
+    recipe: Recipe, vocabulary: Vocabulary, parts: Sequence[Split], out: Path, seed: int, run: Run
+) -> tuple[Fitted, dict[str, Any], bool]:
+    """The first split's model, the evaluation by split, and whether all came to their end."""
+    work = partial(_fit_split, recipe, vocabulary, state_folder(out), seed)
+    quiet = replace(run, report=ignore)
+    if run.group.size > 1:
+        with Stop() as stop:
+            found = [work(quiet if i else run, part, stop) for i, part in enumerate(parts)]
+        (fitted, figures), others = found[0], [(fit.finished, nlls) for fit, nlls in found[1:]]
+    else:
+        (fitted, figures), others = side_by_side(
+            partial(work, run, parts[0]),
+            [partial(_fit_other, work, quiet, part) for part in parts[1:]],
+        )
+    names = [part.name for part in parts]
+    evaluation = dict(zip(names, [figures, *(nlls for _, nlls in others)], strict=True))
+    return fitted, evaluation, fitted.finished and all(finished for finished, _ in others)
+
+
+_FitSplit = Callable[[Run, Split, Asked], tuple[Fitted, dict[str, float]]]
 
 
 def _fit_split(
     recipe: Recipe,
     vocabulary: Vocabulary,
-    split: Split,
-    *,
+    folder: Path,
     seed: int,
-    device: str,
-    report: Report = lambda row: None,
+    run: Run,
+    split: Split,
+    stop: Asked,
 ) -> tuple[Fitted, dict[str, float]]:
     """Fit on a split's train, choose on its dev, look at its test once."""
     # More threads lose more to waiting for one another than they win at these sizes.
     torch.set_num_threads(1)
-    fitted = fit(
-        recipe, vocabulary, split.train, split.dev, seed=seed, device=device, report=report
-    )
+    own = replace(run, state=folder / f"{split.name}.pt", stop=stop)
+    fitted = fit(recipe, vocabulary, split.train, split.dev, seed=seed, run=own)
     return fitted, evaluate_split(fitted.model, vocabulary, split)
 
 
-def _describe(corpus: Corpus) -> dict[str, Any]:
-    known = corpus.sha256 == NAMES_SHA256
-    return corpus.describe() | {
-        "source": NAMES_SOURCE if known else None,
-        "licence": NAMES_LICENCE if known else None,
-    }
+def _fit_other(
+    work: _FitSplit, run: Run, split: Split, stop: Asked
+) -> tuple[bool, dict[str, float]]:
+    """Fit on a split whose model is not kept: whether it came to its end, and its NLLs."""
+    fitted, figures = work(run, split, stop)
+    return fitted.finished, figures
+
+
+def _items(corpus: Corpus | TextCorpus) -> Sequence[str]:
+    return (corpus.text,) if isinstance(corpus, TextCorpus) else corpus.lines
+
+
+def _reference_words(corpus: Corpus | TextCorpus) -> list[str]:
+    """A few items whose NLLs become the known answers."""
+    if isinstance(corpus, TextCorpus):
+        text = corpus.text
+        starts = range(0, len(text) - _REFERENCE_LENGTH, len(text) // _REFERENCE_WORDS)
+        return [text[start : start + _REFERENCE_LENGTH] for start in starts]
+    distinct = sorted(set(corpus.lines))
+    return distinct[:: max(1, len(distinct) // _REFERENCE_WORDS)]
+
+
+def _describe(corpus: Corpus | TextCorpus) -> dict[str, Any]:
+    return corpus.describe() | KNOWN.get(corpus.sha256, {"source": None, "licence": None})
 
 
 def _record(name: str, recipe: Recipe, fitted: Fitted, seed: int, part: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A corpus of lines: one name a line, read strictly, split two ways.
+"""A corpus of lines: one name a line, read strictly, split three ways.
 
 Splits:
     makemore  the file's own lines in torch.randperm(seed 3407) order, the last 1,000
@@ -7,12 +7,16 @@ Splits:
               other lines: comparable with published figures, but flattering.
     clean     repeats removed first, then the same permutation, a tenth for test:
               no name is in two parts.
+    lecture   the file's own lines after random.seed(42) and random.shuffle, cut at
+              80% and 90%, as the lectures do it; it leaks like makemore's.
 
 makemore has no dev part and chooses on test; here the lines before test, as
 many again, are dev, on which we choose. Test is looked at once.
 """
 
 import hashlib
+import random
+import stat
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +27,12 @@ import torch
 from torch import Tensor
 
 from models.errors import NamewrightError
-from models.vocabulary import BOUNDARY, Vocabulary, normalize
+from models.rows import NAME_LIMIT
+from models.vocabulary import BOUNDARY, Vocabulary, normalize, normalized_length
 
 SPLIT_SEED = 3407
-SPLITS = ("makemore", "clean")
+LECTURE_SEED = 42
+SPLITS = ("makemore", "clean", "lecture")
 MIN_NAMES = 10
 """Fewer distinct names leave nothing to hold out."""
 IGNORED = -1
@@ -67,7 +73,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Split:
-    """The three parts of a corpus; see the module's header."""
+    """The three parts of a corpus; see the module's header. Running text has no test part."""
 
     name: str
     train: tuple[str, ...]
@@ -81,28 +87,47 @@ class Split:
         return tuple(name for name in self.test if name not in seen)
 
 
-def read_corpus(path: Path) -> Corpus:
-    """Read a UTF-8 file of one name a line; a byte order mark and CRLF are taken off.
+def decode_file(path: Path) -> tuple[bytes, str]:
+    """The bytes of a UTF-8 file, and its text without byte order mark, LF between its lines.
 
     Raises:
-        CorpusError: it cannot be read, is not UTF-8, holds control characters,
-            or has fewer than MIN_NAMES distinct lines.
+        CorpusError: it is no regular file, cannot be read, or is not UTF-8.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to read a pipe may take for ever
+            raise CorpusError(f"{path}: not a regular file; give a UTF-8 text file")
         data = path.read_bytes()
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        text = normalize(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path}: not UTF-8 at byte {error.start}") from error
-    lines = tuple(stripped for line in text.split("\n") if (stripped := line.strip()))
-    for number, line in enumerate(lines, start=1):
+    return data, text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_corpus(path: Path) -> Corpus:
+    """Read a UTF-8 file of one name a line; lines end in LF, CRLF or CR.
+
+    Raises:
+        CorpusError: it cannot be read, is not UTF-8, holds control characters or a line
+            longer than any name, or has fewer than MIN_NAMES distinct lines.
+    """
+    data, text = decode_file(path)
+    lines = []
+    for number, line in enumerate(map(str.strip, text.split("\n")), start=1):
+        if normalized_length(line, NAME_LIMIT) > NAME_LIMIT:
+            raise CorpusError(
+                f"{path}: line {number} has {len(line):,} characters; "
+                f"a name, one a line, has at most {NAME_LIMIT}"
+            )
         if any(unicodedata.category(character) == "Cc" for character in line):
-            raise CorpusError(f"{path}: control characters in name {number}: not a list of names")
+            raise CorpusError(f"{path}: control characters in line {number}: not a list of names")
+        if line:
+            lines.append(normalize(line))
     if (distinct := len(set(lines))) < MIN_NAMES:
         raise CorpusError(f"{path}: {distinct} distinct names; at least {MIN_NAMES} are needed")
-    return Corpus(path.name, lines, hashlib.sha256(data).hexdigest(), len(data))
+    return Corpus(path.name, tuple(lines), hashlib.sha256(data).hexdigest(), len(data))
 
 
 def split_corpus(lines: Sequence[str], name: str) -> Split:
@@ -117,16 +142,19 @@ def split_corpus(lines: Sequence[str], name: str) -> Split:
     """
     if name not in SPLITS:
         raise CorpusError(f"unknown split {name!r}; known: {', '.join(SPLITS)}")
-    items = sorted(set(lines)) if name == "clean" else list(lines)
-    held_out = len(items) // 10 if name == "clean" else min(1000, len(items) // 10)
-    generator = torch.Generator().manual_seed(SPLIT_SEED)
-    shuffled = [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
-    train, dev, test = (
-        shuffled[: -2 * held_out],
-        shuffled[-2 * held_out : -held_out],
-        shuffled[-held_out:],
+    if name == "lecture":
+        shuffled = list(lines)
+        random.Random(LECTURE_SEED).shuffle(shuffled)
+        first, second = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
+    else:
+        items = sorted(set(lines)) if name == "clean" else list(lines)
+        held_out = len(items) // 10 if name == "clean" else min(1000, len(items) // 10)
+        generator = torch.Generator().manual_seed(SPLIT_SEED)
+        shuffled = [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]
+        first, second = len(items) - 2 * held_out, len(items) - held_out
+    return Split(
+        name, tuple(shuffled[:first]), tuple(shuffled[first:second]), tuple(shuffled[second:])
     )
-    return Split(name, tuple(train), tuple(dev), tuple(test))
 
 
 def encode_lines(lines: Sequence[str], vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:

@@ -1,46 +1,53 @@
-"""One training loop for everything.
+"""From a recipe and data to a trained model, each method its own way."""
 
-AdamW with warm-up and a cosine, gradient clipping, an exponential average of
-the weights (which is what is evaluated and kept), and early stopping on dev.
-Counting models take the short way.
-
-The order of the data is a pure function of (seed, step): every epoch is a fresh
-permutation, and a batch never straddles two.
-"""
-
-import math
+import copy
+import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from models.base import LanguageModel
 from models.bigram import Bigram
+from models.config import Member
 from models.errors import ConfigError
+from models.mixture import Mixture
+from models.neural_bigram import NeuralBigram
 from models.registry import build_model
 from models.rows import longest_name
 from models.vocabulary import Vocabulary
+from training.batches import Batches, LineBatches, TextBatches
 from training.corpus import IGNORED, CorpusError, encode_lines
+from training.descent import Run, Trainer
 from training.evaluate import mean_nll
-from training.loss import cross_entropy
-from training.recipes import Counting, Descent, Recipe
+from training.recipes import Counting, Descent, Ensemble, FullBatch, Recipe
+from training.resume import Place
 
-Report = Callable[[dict[str, Any]], None]
+_REPORTED = 20
+"""Entries in the curve of full-batch descent."""
+_EM_STEPS = 200
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model, float32 in eval mode on the CPU, and how it came about."""
+    """A trained model, float32 in eval mode on the CPU, and how it came about.
+
+    Attributes:
+        model: the model.
+        metrics: its curve, one entry a look at dev; a mixture's members one after the other.
+        best_step: whose weights these are.
+        seconds: spent training, over all parts of a run that was stopped.
+        finished: whether it came to its end; if not, the model is the best so far.
+    """
 
     model: LanguageModel
     metrics: tuple[dict[str, Any], ...]
     best_step: int
     seconds: float
+    finished: bool = True
 
 
 def fit(
@@ -50,151 +57,215 @@ def fit(
     dev: Sequence[str],
     *,
     seed: int,
-    device: str = "cpu",
-    report: Report = lambda row: None,
+    run: Run = Run(),
 ) -> Fitted:
     """Fit a model on `train`, choosing the step that is best on `dev`.
 
     Args:
         recipe: complete; see recipes.py.
         vocabulary: holds every character of both parts.
-        train, dev: lines in NFC.
-        seed: decides initialisation, data order and dropout.
-        device: `cpu` or `cuda`.
-        report: called with each entry of the metrics as it is made.
+        train, dev: lines in NFC; running text is one string.
+        seed: decides initialisation, data order and dropout, >= 0.
+        run: device, precision, where to save its state and so on.
 
     Raises:
-        CorpusError: a line is longer than the recipe's block_size allows.
+        CorpusError: a line is longer than the recipe's block_size allows, or a text too short.
         ConfigError: the recipe does not fit its architecture.
+        ResumeError: the saved state belongs to another run or is damaged.
     """
+    if isinstance(recipe.method, Ensemble):
+        return _fit_mixture(recipe, vocabulary, train, dev, seed=seed, run=run)
+    model = initialise(recipe, vocabulary, (*train, *dev), seed)
+    if isinstance(recipe.method, Descent):
+        return _descend(recipe, vocabulary, model, train, dev, seed=seed, run=run)
     started = time.monotonic()
-    longest = max(map(len, (*train, *dev)))
-    torch.manual_seed(seed)
-    model = build_model(recipe.architecture, recipe.model_config(len(vocabulary), longest))
-    if longest > (limit := longest_name(model)):
-        raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
-    training_data = encode_lines(train, vocabulary)
-    dev_data = encode_lines(dev, vocabulary)
-    if isinstance(recipe.method, Counting):
-        if not isinstance(model, Bigram):
-            raise ConfigError(f"{recipe.architecture} cannot be fitted by counting")
+    training_data, dev_data = encode_lines(train, vocabulary), encode_lines(dev, vocabulary)
+    if isinstance(recipe.method, Counting) and isinstance(model, Bigram):
         count(model, *training_data, smoothing=recipe.method.smoothing)
-        row = {"step": 0, "dev_nll": mean_nll(model, *dev_data)}
-        report(row)
-        return Fitted(model.eval(), (row,), 0, time.monotonic() - started)
-    metrics, best_step = _descend(
-        recipe.method, model.to(device), training_data, dev_data, seed=seed, report=report
-    )
-    return Fitted(model.cpu().eval(), tuple(metrics), best_step, time.monotonic() - started)
+        metrics = [{"step": 0, "dev_nll": mean_nll(model, *dev_data)}]
+    elif isinstance(recipe.method, FullBatch) and isinstance(model, NeuralBigram):
+        metrics = descend_fully(model, *training_data, recipe.method, dev_data)
+    else:
+        way = type(recipe.method).__name__
+        raise ConfigError(f"{recipe.architecture} cannot be fitted by {way}")
+    for row in metrics:
+        run.report(row)
+    best_step = int(metrics[-1]["step"])
+    return Fitted(model.eval(), tuple(metrics), best_step, time.monotonic() - started)
 
 
 def count(model: Bigram, inputs: Tensor, targets: Tensor, smoothing: float) -> None:
     """Set a bigram model's counts to those of (N, T) inputs and targets, in place."""
-    seen = targets != IGNORED
-    vocab_size = model.config.vocab_size
-    pairs = inputs[seen] * vocab_size + targets[seen]
-    counts = torch.bincount(pairs, minlength=vocab_size**2).reshape(vocab_size, vocab_size)
-    model.counts.copy_(counts)
+    model.counts.copy_(pair_counts(inputs, targets, model.config.vocab_size))
     model.smoothing.fill_(smoothing)
 
 
-def learning_rate(method: Descent, step: int) -> float:
-    """At a step from 0: a linear warm-up, then half a cosine to the final rate."""
-    if step < method.warmup_steps:
-        return method.learning_rate * (step + 1) / method.warmup_steps
-    done = (step - method.warmup_steps) / max(1, method.steps - method.warmup_steps)
-    span = method.learning_rate - method.final_learning_rate
-    return method.final_learning_rate + span * 0.5 * (1 + math.cos(math.pi * done))
+def pair_counts(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
+    """(V, V) int64: how often the column's character followed the row's."""
+    seen = targets != IGNORED
+    pairs = inputs[seen] * vocab_size + targets[seen]
+    return torch.bincount(pairs, minlength=vocab_size**2).view(vocab_size, vocab_size)
 
 
-def batch_rows(step: int, batch_size: int, size: int, seed: int) -> Tensor:
-    """(B,) row numbers of a step's batch; B is smaller at the end of an epoch."""
-    steps_per_epoch = math.ceil(size / batch_size)
-    epoch, place = divmod(step, steps_per_epoch)
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    order = torch.randperm(size, generator=generator)
-    return order[place * batch_size : (place + 1) * batch_size]
+def descend_fully(
+    model: NeuralBigram,
+    inputs: Tensor,
+    targets: Tensor,
+    method: FullBatch,
+    dev_data: tuple[Tensor, Tensor] | None = None,
+) -> list[dict[str, float]]:
+    """Lecture 2's loop, in place: the loss over all pairs depends on their counts alone.
+
+    Returns:
+        The curve; `train_loss` holds the penalty, `train_nll` does not, both after `step` updates.
+    """
+    counts = pair_counts(inputs, targets, model.config.vocab_size)
+    shares = counts / counts.sum()  # (V, V)
+    every = max(1, method.steps // _REPORTED)
+    metrics: list[dict[str, float]] = []
+    for step in range(method.steps + 1):
+        nll = -(shares * model.weight.log_softmax(-1)).sum()
+        loss = nll + method.l2 * model.weight.square().mean()
+        if step % every == 0 or step == method.steps:
+            row = {"step": step, "learning_rate": method.learning_rate,
+                   "train_loss": loss.item(), "train_nll": nll.item()}  # fmt: skip
+            metrics.append(row | ({"dev_nll": mean_nll(model, *dev_data)} if dev_data else {}))
+        if step < method.steps:
+            (gradient,) = torch.autograd.grad(loss, [model.weight])
+            model.weight.data -= method.learning_rate * gradient
+    return metrics
 
 
-def trim(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """A batch without the columns that are padding in every row: the same loss for less."""
-    width = int((targets != IGNORED).any(0).sum())
-    return inputs[:, :width], targets[:, :width]
+def make_batches(
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
+    block_size: int, seed: int,
+) -> Batches:  # fmt: skip
+    """What a recipe of Descent learns from.
+
+    Raises:
+        CorpusError: a text is shorter than block_size.
+    """
+    method = cast(Descent, recipe.method)
+    if not vocabulary.ends and (size := len("".join(train))) < block_size:
+        raise CorpusError(
+            f"{size} characters to train on; allowed: at least block_size {block_size}"
+        )
+    if vocabulary.ends:
+        return LineBatches(
+            train, dev, vocabulary, batch_size=method.batch_size, parts=method.parts, seed=seed
+        )
+    return TextBatches(
+        "".join(train), "".join(dev), vocabulary,
+        block_size=block_size, batch_size=method.batch_size, seed=seed,
+    )  # fmt: skip
+
+
+def mix(mixture: Mixture, inputs: Tensor, targets: Tensor) -> None:
+    """Choose a mixture's weights for (N, T) inputs and targets, in place.
+
+    Expectation maximisation (Jelinek and Mercer 1980): a member's weight becomes
+    the mean share it had in predicting a character, until nothing changes. The
+    NLL is convex in the weights, so that this is the best there is.
+    """
+    seen = targets != IGNORED
+    with torch.inference_mode():
+        log_probs = mixture.double().eval().member_log_probs(inputs)[:, seen]  # (M, N, V)
+        chosen = targets[seen].expand(len(log_probs), -1)[..., None]  # (M, N, 1)
+        probs = log_probs.gather(-1, chosen)[..., 0].exp()  # (M, N)
+        weights = torch.full((len(probs), 1), 1 / len(probs), dtype=probs.dtype)
+        for _ in range(_EM_STEPS):
+            joint = weights * probs
+            weights = (joint / joint.sum(0)).mean(1, keepdim=True)
+    mixture.float()
+    mixture.weights.copy_(weights[:, 0])
+
+
+def initialise(
+    recipe: Recipe, vocabulary: Vocabulary, items: Sequence[str], seed: int
+) -> LanguageModel:
+    """The model of a recipe before its first step; CorpusError if the items do not fit it."""
+    longest = max(map(len, items))
+    torch.manual_seed(seed)
+    model = build_model(recipe.architecture, recipe.model_config(len(vocabulary), longest))
+    if vocabulary.ends and longest > (limit := longest_name(model)):
+        raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
+    return model
 
 
 def _descend(
-    method: Descent,
-    model: LanguageModel,
-    training_data: tuple[Tensor, Tensor],
-    dev_data: tuple[Tensor, Tensor],
-    *,
-    seed: int,
-    report: Report,
-) -> tuple[list[dict[str, Any]], int]:
-    """Train `model` in place; it ends with the averaged weights of its best step."""
-    inputs, targets = training_data
-    optimizer = _optimizer(model, method)
-    keep_average = get_ema_multi_avg_fn(method.ema_decay)  # type: ignore[no-untyped-call]
-    average = AveragedModel(model, multi_avg_fn=keep_average, use_buffers=True)
-    averaged = cast(LanguageModel, average.module)
-    best_nll, best_step, best_weights = math.inf, 0, model.state_dict()
-    metrics: list[dict[str, Any]] = []
-    recent: list[float] = []
-    model.train()
-    for step in (bar := tqdm(range(method.steps), unit="step", disable=None)):
-        rows = batch_rows(step, method.batch_size, len(inputs), seed)
-        batch = trim(inputs[rows], targets[rows])
-        loss = _step(model, optimizer, method, step, *(part.to(model.device) for part in batch))
-        average.update_parameters(model)
-        recent.append(loss)
-        if (step + 1) % method.eval_every and step + 1 < method.steps:
-            continue
-        dev_nll = mean_nll(averaged, *dev_data)
-        metrics.append(
-            {
-                "step": step + 1,
-                "learning_rate": learning_rate(method, step),
-                "train_loss": sum(recent) / len(recent),
-                "dev_nll": dev_nll,
-            }
-        )
-        recent.clear()
-        report(metrics[-1])
-        bar.set_postfix(dev_nll=f"{dev_nll:.4f}")
-        if dev_nll < best_nll:
-            best_nll, best_step = dev_nll, step + 1
-            best_weights = {k: v.clone() for k, v in averaged.state_dict().items()}
-        elif step + 1 - best_step >= method.patience * method.eval_every:
+    recipe: Recipe, vocabulary: Vocabulary, model: LanguageModel,
+    train: Sequence[str], dev: Sequence[str], *, seed: int, run: Run,
+) -> Fitted:  # fmt: skip
+    method = cast(Descent, recipe.method)
+    batches = make_batches(
+        recipe, vocabulary, train, dev, block_size=model.config.block_size, seed=seed
+    )
+    identity = _identity(recipe, vocabulary, train, dev, seed, run)
+    trainer = Trainer(
+        method, model.to(run.device), batches, seed=seed, ends=vocabulary.ends, run=run,
+        place=Place(run.state, identity) if run.state else None,
+    )  # fmt: skip
+    finished = trainer.train()
+    progress = trainer.progress
+    return Fitted(
+        model.cpu().eval(), tuple(progress.metrics), progress.best_step or progress.step,
+        progress.seconds, finished,
+    )  # fmt: skip
+
+
+def _identity(
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str],
+    seed: int, run: Run,
+) -> dict[str, Any]:  # fmt: skip
+    """All that decides the bits of a run."""
+    data = hashlib.sha256("\0".join((*train, "", *dev)).encode()).hexdigest()
+    recipe_values = asdict(recipe)
+    return {
+        **recipe_values.pop("method"),
+        **recipe_values,
+        "data": data,
+        "alphabet": "".join(vocabulary.characters),
+        "seed": seed,
+        "device": run.device,
+        "precision": run.precision,
+        "processes": run.group.size,
+        "torch": str(torch.__version__),
+    }
+
+
+def _fit_mixture(
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
+    seed: int, run: Run,
+) -> Fitted:  # fmt: skip
+    """Fit the members one after the other; if asked to stop, mix those that there are."""
+    method = cast(Ensemble, recipe.method)
+    fitted: list[Fitted] = []
+    for i, member in enumerate(method.members):
+        state = run.state and run.state.with_suffix(f".{i}.pt")
+
+        def report(row: dict[str, Any], i: int = i) -> None:
+            run.report({"member": i} | row)
+
+        own = replace(run, state=state, report=report)
+        fitted.append(fit(member, vocabulary, train, dev, seed=seed + i, run=own))
+        if not fitted[-1].finished:
             break
-    model.load_state_dict(best_weights)
-    return metrics, best_step
-
-
-def _step(
-    model: LanguageModel,
-    optimizer: torch.optim.Optimizer,
-    method: Descent,
-    step: int,
-    inputs: Tensor,
-    targets: Tensor,
-) -> float:
-    """One update on a batch of (B, T); returns its loss."""
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(method, step)
-    loss = cross_entropy(model(inputs), targets)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), method.grad_clip)
-    optimizer.step()
-    return loss.item()
-
-
-def _optimizer(model: LanguageModel, method: Descent) -> torch.optim.Optimizer:
-    """AdamW; gains, biases and other vectors are not decayed."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": method.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=method.learning_rate, betas=(0.9, 0.99))
+    members = tuple(
+        Member(member.architecture, one.model.config)
+        for member, one in zip(method.members, fitted, strict=False)
+    )
+    longest = max(map(len, (*train, *dev)))
+    config = replace(recipe.model_config(len(vocabulary), longest), members=members)
+    mixture = cast(Mixture, build_model(recipe.architecture, config))
+    for slot, one in zip(mixture.members, fitted, strict=True):
+        slot.load_state_dict(copy.deepcopy(one.model.state_dict()))
+    dev_data = encode_lines(dev, vocabulary)
+    mix(mixture, *dev_data)
+    rows = [{"member": i} | row for i, one in enumerate(fitted) for row in one.metrics]
+    step = sum(one.metrics[-1]["step"] if one.metrics else 0 for one in fitted)
+    last = {"step": step, "dev_nll": mean_nll(mixture, *dev_data)}
+    run.report(last)
+    return Fitted(
+        mixture.eval(), (*rows, last), step,
+        sum(one.seconds for one in fitted), all(one.finished for one in fitted),
+    )  # fmt: skip

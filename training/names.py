@@ -1,7 +1,8 @@
-"""Where names.txt comes from.
+"""Where the corpora come from.
 
-In this order: a path that was given, the folder NAMEWRIGHT_DATA, or a download
-from makemore's public repository, its sha256 checked, kept in the user's cache.
+In this order: a path that was given, the folder NAMEWRIGHT_DATA, or, for names.txt,
+a download from makemore's public repository, its sha256 checked, kept in the user's
+cache. The Korean text was cut from two treebanks, so it is not to be downloaded.
 """
 
 import os
@@ -18,8 +19,19 @@ NAMES_SOURCE = "karpathy/makemore, from US Social Security Administration data, 
 NAMES_LICENCE = "MIT (repository); the names are public-domain US government data"
 
 
+KOREAN_SHA256 = "99241dcc43ca719e1b93a3c6333e379e7dd62aafc146f53d92cad83e49e9de44"
+KOREAN_SOURCE = "Universal Dependencies, UD_Korean-Kaist and UD_Korean-GSD (dev and test parts)"
+KOREAN_LICENCE = "CC BY-SA 4.0"
+
+KNOWN = {
+    NAMES_SHA256: {"source": NAMES_SOURCE, "licence": NAMES_LICENCE},
+    KOREAN_SHA256: {"source": KOREAN_SOURCE, "licence": KOREAN_LICENCE},
+}
+"""Where a corpus of this sha256 comes from, for the record of what was fitted on it."""
+
+
 def find_names(path: Path | None = None, *, url: str = NAMES_URL) -> Path:
-    """The file to train on.
+    """The names to train on.
 
     Args:
         path: the caller's own file, taken as it is.
@@ -31,11 +43,8 @@ def find_names(path: Path | None = None, *, url: str = NAMES_URL) -> Path:
     """
     if path is not None:
         return path
-    if folder := os.environ.get("NAMEWRIGHT_DATA"):
-        found = Path(folder) / "names.txt"
-        if not found.is_file():
-            raise CorpusError(f"{found}: no such file; NAMEWRIGHT_DATA must hold names.txt")
-        return found
+    if os.environ.get("NAMEWRIGHT_DATA"):
+        return _in_data("names.txt")
     cache = Path(os.environ.get("NAMEWRIGHT_CACHE") or pooch.os_cache("namewright"))
     try:
         return Path(pooch.retrieve(url, NAMES_SHA256, fname="names.txt", path=cache))
@@ -43,3 +52,23 @@ def find_names(path: Path | None = None, *, url: str = NAMES_URL) -> Path:
         raise CorpusError(
             f"{url}: {error}. Give a file with --data, or a folder in NAMEWRIGHT_DATA"
         ) from error
+
+
+def find_text(path: Path | None = None) -> Path:
+    """The running text to train on.
+
+    Raises:
+        CorpusError: none was given, and NAMEWRIGHT_DATA lacks korean.txt or is not set.
+    """
+    if path is not None:
+        return path
+    if not os.environ.get("NAMEWRIGHT_DATA"):
+        raise CorpusError("running text: give a file with --data, or korean.txt in NAMEWRIGHT_DATA")
+    return _in_data("korean.txt")
+
+
+def _in_data(name: str) -> Path:
+    found = Path(os.environ["NAMEWRIGHT_DATA"]) / name
+    if not found.is_file():
+        raise CorpusError(f"{found}: no such file; NAMEWRIGHT_DATA must hold {name}")
+    return found

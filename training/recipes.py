@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.config import ModelConfig
+from models.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,29 @@ class Counting:
 
 
 @dataclass(frozen=True)
+class FullBatch:
+    """Plain gradient descent of a bigram model on all pairs at once, as in lecture 2.
+
+    Attributes:
+        steps: gradient steps.
+        learning_rate: constant; 50 is the lecture's.
+        l2: times the mean square of the weights, added to the loss.
+        whole_corpus: as for Counting.
+    """
+
+    steps: int = 200
+    learning_rate: float = 50.0
+    l2: float = 0.01
+    whole_corpus: bool = False
+
+
+@dataclass(frozen=True)
 class Descent:
     """Fitting by gradient descent: AdamW, its schedule, and when to stop.
 
     Attributes:
         steps: gradient steps at most.
-        batch_size: names a step.
+        batch_size: names, or chunks of text, a step.
         learning_rate: at the end of the warm-up.
         final_learning_rate: at the last step, after half a cosine.
         warmup_steps: of a linear rise.
@@ -39,6 +57,8 @@ class Descent:
         ema_decay: of the averaged weights, which are what is kept.
         eval_every: steps between looks at the dev part.
         patience: looks without a better dev NLL before it stops early.
+        parts: of like length that a batch of names is cut into, to save padding;
+            1 where batch normalisation needs the batch whole.
     """
 
     steps: int
@@ -51,6 +71,18 @@ class Descent:
     ema_decay: float = 0.999
     eval_every: int = 250
     patience: int = 12
+    parts: int = 4
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Fitting each member of a mixture on its own, then the weights of their mean.
+
+    Attributes:
+        members: recipes of the members, each fitted by Descent; member i has seed + i.
+    """
+
+    members: "tuple[Recipe, ...]"
 
 
 @dataclass(frozen=True)
@@ -60,12 +92,14 @@ class Recipe:
     Attributes:
         architecture: its name in the registry.
         method: how.
+        kind: of corpus, `lines` or `text`.
         block_size: None takes the longest line of the corpus and one more.
         n_layer, n_head, n_embd, n_embd2, dropout: as in ModelConfig.
     """
 
     architecture: str
-    method: Counting | Descent
+    method: Counting | FullBatch | Descent | Ensemble
+    kind: str = "lines"
     block_size: int | None = None
     n_layer: int = 1
     n_head: int = 1
@@ -95,13 +129,108 @@ def bigram() -> Recipe:
     return Recipe("bigram", Counting(smoothing=1.0, whole_corpus=True), block_size=1)
 
 
+def neural_bigram() -> Recipe:
+    """The lecture's single layer, with its penalty."""
+    return Recipe("neural-bigram", FullBatch(whole_corpus=True), block_size=1)
+
+
+def mlp() -> Recipe:
+    """A context as long as makemore's: whole names, but for the longest."""
+    method = Descent(steps=8000, learning_rate=4e-3)
+    return Recipe("mlp", method, block_size=10, n_embd=24, n_embd2=192, dropout=0.2)
+
+
+def mlp_lecture() -> Recipe:
+    """The size of lecture 3: three characters, 10 dimensions, 200 hidden."""
+    method = Descent(steps=12000, learning_rate=4e-3, weight_decay=0.01)
+    return Recipe("mlp", method, block_size=3, n_embd=10, n_embd2=200)
+
+
+def bow() -> Recipe:
+    """makemore's size."""
+    return Recipe("bow", Descent(steps=8000, learning_rate=4e-3), n_embd=64, n_embd2=64)
+
+
+def rnn() -> Recipe:
+    """makemore's size."""
+    return Recipe("rnn", Descent(steps=8000, learning_rate=4e-3), n_embd=64, n_embd2=64)
+
+
+def gru() -> Recipe:
+    """makemore's size."""
+    return Recipe("gru", Descent(steps=8000, learning_rate=8e-3), n_embd=64, n_embd2=64)
+
+
+def lstm() -> Recipe:
+    """The GRU's size."""
+    return Recipe("lstm", Descent(steps=8000, learning_rate=8e-3), n_embd=64, n_embd2=64)
+
+
+def cnn() -> Recipe:
+    """Lecture 6: a tree over 8 characters, about its size; dropout is ours."""
+    method = Descent(steps=8000, learning_rate=4e-3, parts=1)
+    return Recipe("cnn", method, block_size=8, n_embd=24, n_embd2=128, dropout=0.1)
+
+
 def transformer() -> Recipe:
     """makemore's size, with what its loop lacks: dropout, a schedule, averaged weights."""
     method = Descent(steps=8000)
     return Recipe("transformer", method, n_layer=4, n_head=4, n_embd=64, dropout=0.1)
 
 
+def mixture() -> Recipe:
+    """The best within a million parameters: recurrent nets of several kinds and a Transformer."""
+    recurrent = Descent(steps=7000, learning_rate=3e-3)
+    members = (
+        Recipe("gru", recurrent, n_layer=2, n_embd=48, n_embd2=160, dropout=0.35),
+        transformer(),
+        Recipe("lstm", recurrent, n_layer=1, n_embd=48, n_embd2=224, dropout=0.35),
+        Recipe("gru", recurrent, n_layer=1, n_embd=32, n_embd2=224, dropout=0.3),
+        Recipe("lstm", recurrent, n_layer=2, n_embd=32, n_embd2=80, dropout=0.2),
+    )
+    return Recipe("mixture", Ensemble(members))
+
+
+def korean_lookup() -> Recipe:
+    """The lookup table that the notes begin with, on running Korean text."""
+    method = Descent(
+        steps=10000, batch_size=32, learning_rate=1e-2, final_learning_rate=1e-3, weight_decay=0.0
+    )
+    return Recipe("neural-bigram", method, kind="text", block_size=8)
+
+
+def korean_gpt() -> Recipe:
+    """The full character GPT on running Korean text."""
+    method = Descent(steps=4000, batch_size=32, learning_rate=2e-3)
+    return Recipe(
+        "transformer", method, kind="text", block_size=128,
+        n_layer=4, n_head=4, n_embd=96, dropout=0.2,
+    )  # fmt: skip
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "bigram": bigram,
+    "neural-bigram": neural_bigram,
+    "mlp": mlp,
+    "mlp-lecture": mlp_lecture,
+    "bow": bow,
+    "rnn": rnn,
+    "gru": gru,
+    "lstm": lstm,
+    "cnn": cnn,
     "transformer": transformer,
+    "mixture": mixture,
+    "korean-lookup": korean_lookup,
+    "korean-gpt": korean_gpt,
 }
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of a name.
+
+    Raises:
+        ConfigError: there is none; it names those there are.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
+    return RECIPES[name]()

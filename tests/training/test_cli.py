@@ -1,8 +1,6 @@
 """The command line as a user runs it, in processes of its own."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,9 @@ from models.checkpoint import load_checkpoint
 from models.generation import generate
 from models.request import GenerationRequest
 from tests.exact import CHECKPOINTS
+from tests.training.conftest import run_training
 
 NAMES = [a + b + c for a in ("K", "m", "Zo") for b in "aeë" for c in ("", "n", "ra", " d’Or")]
-
-
-def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "training", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -37,7 +26,9 @@ def test_a_corpus_of_ones_own_is_fitted_in_one_command_and_can_be_served(
     corpus: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "mine"
-    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--split", "both")
+    done = run_training(
+        "fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--split", "makemore", "clean"
+    )
     assert done.returncode == 0, done.stderr
     checkpoint = load_checkpoint(out)
     assert checkpoint.vocabulary.characters == tuple(sorted(set("".join(NAMES))))
@@ -51,8 +42,8 @@ def test_a_corpus_of_ones_own_is_fitted_in_one_command_and_can_be_served(
 
 
 def test_evaluate_gives_the_figures_that_fit_recorded(corpus: Path, tmp_path: Path) -> None:
-    fitted = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
-    evaluated = run("evaluate", tmp_path / "b", "--data", corpus, "--split", "clean")
+    fitted = run_training("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
+    evaluated = run_training("evaluate", tmp_path / "b", "--data", corpus, "--split", "clean")
     assert fitted.returncode == evaluated.returncode == 0
     assert "may hold training names" in evaluated.stdout  # the bigram counted everything
     recorded = load_checkpoint(tmp_path / "b").metadata.evaluation["clean"]
@@ -60,14 +51,14 @@ def test_evaluate_gives_the_figures_that_fit_recorded(corpus: Path, tmp_path: Pa
 
 
 def test_the_curve_is_reported_line_by_line(corpus: Path, tmp_path: Path) -> None:
-    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
+    done = run_training("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "b")
     row = json.loads(done.stderr.strip().splitlines()[-1])
     assert set(row) == {"step", "dev_nll"}
     assert load_checkpoint(tmp_path / "b").metrics == (row,)
 
 
 def test_explore_prints_its_report(corpus: Path) -> None:
-    done = run("explore", "--data", corpus)
+    done = run_training("explore", "--data", corpus)
     assert done.returncode == 0
     assert f"names {2 * len(NAMES)}, distinct {len(NAMES)}" in done.stdout
 
@@ -76,7 +67,13 @@ def test_explore_prints_its_report(corpus: Path) -> None:
     ("arguments", "status", "said"),
     [
         (["explore", "--data", "nowhere.txt"], 1, "error: nowhere.txt: cannot be read"),
-        (["fit", "--recipe", "lstm-9000", "--out", "x"], 2, "'bigram', 'transformer'"),
+        (
+            ["fit", "--recipe", "lstm-9000", "--out", "x"],
+            1,
+            "error: unknown recipe 'lstm-9000'; known",
+        ),
+        (["fit", "--recipe", "bigram", "--out", "x", "--steps", "9"], 1, "error: --steps: bigram"),
+        (["fit", "--recipe", "bigram", "--out", "x", "--split", "both"], 2, "lecture"),
         (["evaluate", "nowhere"], 1, "error: nowhere/manifest.json: cannot be read"),
         (["fit", "--recipe", "bigram", "--out", "x", "--seed", "-1"], 2, "allowed: 0 to"),
         ([], 2, "command"),
@@ -85,7 +82,7 @@ def test_explore_prints_its_report(corpus: Path) -> None:
 def test_a_mistake_gets_a_line_and_a_status_not_a_traceback(
     arguments: list[str], status: int, said: str
 ) -> None:
-    done = run(*arguments)
+    done = run_training(*arguments)
     assert done.returncode == status
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -95,7 +92,7 @@ def test_a_mistake_gets_a_line_and_a_status_not_a_traceback(
 def test_a_corpus_of_longer_names_than_the_model_holds_is_not_evaluated(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_text("\n".join("abcdefghij"[i:] * 3 for i in range(10)))
-    done = run("evaluate", CHECKPOINTS / "transformer", "--data", path)
+    done = run_training("evaluate", CHECKPOINTS / "transformer", "--data", path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "error: a line of 30 characters; the model holds 15"
 
@@ -103,14 +100,16 @@ def test_a_corpus_of_longer_names_than_the_model_holds_is_not_evaluated(tmp_path
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_device_that_is_not_there_is_said_in_a_line(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
-    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--device", "cuda")
+    done = run_training(
+        "fit", "--recipe", "bigram", "--data", corpus, "--out", out, "--device", "cuda"
+    )
     assert (done.returncode, out.exists()) == (1, False)
     assert done.stderr == "error: --device cuda: torch finds no CUDA device\n"
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    done = run("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "file")
+    done = run_training("fit", "--recipe", "bigram", "--data", corpus, "--out", tmp_path / "file")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "file" in done.stderr.splitlines()[-1]

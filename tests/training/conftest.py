@@ -1,0 +1,76 @@
+"""A tiny corpus, recipes of every kind that fit it in no time, and a small command line."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from models.vocabulary import Vocabulary
+from training.recipes import Descent, Ensemble, Recipe
+
+ROOT = Path(__file__).parent.parent.parent
+
+NAMES = [a + b + c for a in "kmt" for b in "aei" for c in ("", "n", "ra", "lia")]
+VOCABULARY = Vocabulary.of(NAMES)
+SHORT = Descent(steps=12, batch_size=10, warmup_steps=2, eval_every=4, ema_decay=0.8)
+TEXT = "나는 학교에 간다.\n너도 가자!\n그는 왔다. " * 60
+
+_GRU = Recipe("gru", SHORT, n_embd=8, n_embd2=8, dropout=0.1)
+_TRANSFORMER = Recipe("transformer", SHORT, n_layer=1, n_head=2, n_embd=8, dropout=0.2)
+TINY = {
+    "rnn": Recipe("rnn", SHORT, n_embd=8, n_embd2=8),
+    "gru": _GRU,
+    "cnn": Recipe("cnn", replace(SHORT, parts=1), block_size=4, n_embd=8, n_embd2=8, dropout=0.1),
+    "transformer": _TRANSFORMER,
+    "mixture": Recipe("mixture", Ensemble((_GRU, _TRANSFORMER))),
+}
+"""By architecture."""
+
+
+def assert_same_weights(model: torch.nn.Module, other: torch.nn.Module) -> None:
+    """Check that two models are equal, bit by bit."""
+    weights, others = model.state_dict(), other.state_dict()
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, others[name]), name
+
+
+def start_training(*arguments: object, log: Path, **environment: str) -> "subprocess.Popen[bytes]":
+    """Start `python -m training` in a process group of its own; `log` gets all that it writes."""
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training", *map(str, arguments)],
+            cwd=ROOT,
+            env=_environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            # A test run in the background has SIGINT ignored, which would be inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+
+
+def run_training(
+    *arguments: object, timeout_s: float = 300, **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m training` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "training", *map(str, arguments)],
+        cwd=ROOT,
+        env=_environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def _environment(changes: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", **changes}

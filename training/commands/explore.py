@@ -1,0 +1,19 @@
+"""explore: facts about a corpus of names."""
+
+import argparse
+from typing import Any
+
+from training.corpus import read_corpus
+from training.explore import explore
+from training.names import find_names
+
+
+def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
+    """Add the verb to the command line."""
+    command = commands.add_parser("explore", parents=[data], help="facts about a corpus")
+    command.set_defaults(run=_explore)
+
+
+def _explore(options: argparse.Namespace) -> int:
+    print(explore(read_corpus(find_names(options.data))))
+    return 0
