@@ -1,11 +1,16 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
-# make train   fit the bundled models again     make clean   remove the environment
+# make train   fit the bundled models again, and make docs/models.md (hours)
+# make clean   remove the environment
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+FIT = $(BIN)/python -m training fit
+ON_TWO = bigram neural-bigram bow rnn gru lstm transformer mixture
+ON_THREE = mlp cnn
 
 .PHONY: serve test check lint bench train clean
 
@@ -27,10 +32,17 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.time_to_loss
 
 train: $(VENV)/dev.stamp
-	$(BIN)/python -m training fit --recipe bigram --split both --out checkpoints/bigram
-	$(BIN)/python -m training fit --recipe transformer --split both --out checkpoints/transformer
+	for recipe in $(ON_TWO); do \
+		$(FIT) --recipe $$recipe --split makemore clean --out checkpoints/$$recipe || exit; done
+	for recipe in $(ON_THREE); do \
+		$(FIT) --recipe $$recipe --split makemore clean lecture --out checkpoints/$$recipe || exit; done
+	$(FIT) --recipe korean-gpt --out checkpoints/korean-gpt
+	$(FIT) --recipe mlp-lecture --split lecture --out build/compared/mlp-lecture
+	$(FIT) --recipe korean-lookup --out build/compared/korean-lookup
+	$(BIN)/python -m training compare checkpoints build/compared --out docs/models.md
 
 clean:
 	rm -rf $(VENV)

@@ -201,7 +201,7 @@ def korean_lookup() -> Recipe:
 
 def korean_gpt() -> Recipe:
     """The full character GPT on running Korean text."""
-    method = Descent(steps=4000, batch_size=32, learning_rate=2e-3)
+    method = Descent(steps=4000, batch_size=16, learning_rate=2e-3)
     return Recipe(
         "transformer", method, kind="text", block_size=128,
         n_layer=4, n_head=4, n_embd=96, dropout=0.2,
