@@ -171,7 +171,9 @@ class ModelAnswer(BaseModel):
         description="What it was fitted on: names with an end, or one running text without"
     )
     architecture: str
-    hyperparameters: dict[str, int | float]
+    hyperparameters: dict[str, Any] = Field(
+        description="Under makemore's names; a mixture lists its members"
+    )
     parameters: int = Field(description="Numbers that were fitted")
     vocabulary: AlphabetAnswer
     max_length: int = Field(description="Longest name or text it can give or score")

@@ -196,6 +196,7 @@ class Trainer:
         parameters = [p for p in self._model.parameters() if p.requires_grad]
         for parameter in parameters:
             parameter.grad = torch.zeros_like(parameter)
+        buffers = [buffer.clone() for buffer in self._model.buffers()]
         loss = torch.zeros(3, device=self._model.device)  # summed, of how many, asked to stop
         loss[2] = run.stop()
         for inputs, targets in self._batches.batch(step, run.group.rank, run.group.size):
@@ -203,6 +204,9 @@ class Trainer:
         grads = [cast(Tensor, parameter.grad) for parameter in parameters]
         run.group.sum_([*grads, loss])
         if loss[2]:
+            # As if the batch had not been read: batch normalisation has counted it.
+            for buffer, before in zip(self._model.buffers(), buffers, strict=True):
+                buffer.copy_(before)
             return True
         for grad in grads:
             grad /= loss[1]

@@ -9,8 +9,8 @@ whose sweep goes from 0.001 to 1 in 1,000 steps on minibatches.
 Deviations: both read the rate off the picture. Here it is a tenth of the one at
 which the smoothed loss is lowest: there the steps are already as large as they can
 be without harm. Where the loss falls the fastest, the other usual choice, is too
-low with AdamW: that is when the frequencies of characters are learned, ten times
-and more below the rates that the recipes were found to do best with.
+low with AdamW: that is when the frequencies of characters are learned, at rates five
+to sixty times below those of our recipes.
 """
 
 import math

@@ -136,39 +136,39 @@ def neural_bigram() -> Recipe:
 
 def mlp() -> Recipe:
     """A context as long as makemore's: whole names, but for the longest."""
-    method = Descent(steps=8000, learning_rate=4e-3)
+    method = Descent(steps=5000, learning_rate=4e-3)
     return Recipe("mlp", method, block_size=10, n_embd=24, n_embd2=192, dropout=0.2)
 
 
 def mlp_lecture() -> Recipe:
     """The size of lecture 3: three characters, 10 dimensions, 200 hidden."""
-    method = Descent(steps=12000, learning_rate=4e-3, weight_decay=0.01)
+    method = Descent(steps=6000, learning_rate=4e-3, weight_decay=0.01)
     return Recipe("mlp", method, block_size=3, n_embd=10, n_embd2=200)
 
 
 def bow() -> Recipe:
     """makemore's size."""
-    return Recipe("bow", Descent(steps=8000, learning_rate=4e-3), n_embd=64, n_embd2=64)
+    return Recipe("bow", Descent(steps=4000, learning_rate=4e-3), n_embd=64, n_embd2=64)
 
 
 def rnn() -> Recipe:
     """makemore's size."""
-    return Recipe("rnn", Descent(steps=8000, learning_rate=4e-3), n_embd=64, n_embd2=64)
+    return Recipe("rnn", Descent(steps=4000, learning_rate=4e-3), n_embd=64, n_embd2=64)
 
 
 def gru() -> Recipe:
     """makemore's size."""
-    return Recipe("gru", Descent(steps=8000, learning_rate=8e-3), n_embd=64, n_embd2=64)
+    return Recipe("gru", Descent(steps=4000, learning_rate=8e-3), n_embd=64, n_embd2=64)
 
 
 def lstm() -> Recipe:
     """The GRU's size."""
-    return Recipe("lstm", Descent(steps=8000, learning_rate=8e-3), n_embd=64, n_embd2=64)
+    return Recipe("lstm", Descent(steps=4000, learning_rate=8e-3), n_embd=64, n_embd2=64)
 
 
 def cnn() -> Recipe:
     """Lecture 6: a tree over 8 characters, about its size; dropout is ours."""
-    method = Descent(steps=8000, learning_rate=4e-3, parts=1)
+    method = Descent(steps=5000, learning_rate=4e-3, parts=1)
     return Recipe("cnn", method, block_size=8, n_embd=24, n_embd2=128, dropout=0.1)
 
 

@@ -101,6 +101,7 @@ def _read(path: Path) -> Any:
     with zipfile.ZipFile(data) as archive:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+    data.seek(0)
     return torch.load(data, map_location="cpu", weights_only=True)
 
 

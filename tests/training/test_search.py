@@ -1,4 +1,7 @@
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -155,6 +158,23 @@ def test_the_verb_prints_the_trials_and_the_best_ones_values(
     assert printed.splitlines()[-1].startswith("best: ")
     assert main([*arguments, "--trials", "3"]) == 0
     assert capsys.readouterr().out == "trials, the best first\n" + printed
+
+
+def test_ctrl_c_ends_a_search_with_the_best_so_far(corpus: Path, tmp_path: Path) -> None:
+    arguments = ["--recipe", "bow", "--data", corpus, "--steps", 10, "--trials", 100000]
+    words = [sys.executable, "-m", "training", "search", *map(str, arguments)]
+    storage = ["--storage", str(tmp_path / "trials.db")]
+    search = subprocess.Popen(
+        [*words, *storage], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert search.stderr is not None
+    assert "the recipe as it is" in search.stderr.readline()
+    search.send_signal(signal.SIGINT)
+    printed, complaints = search.communicate(timeout=120)
+    assert search.returncode == 130
+    assert "stopped early; the same command goes on from there" in printed
+    assert printed.splitlines()[-1].startswith("best: ")
+    assert "Traceback" not in complaints
 
 
 @pytest.mark.parametrize(
