@@ -95,14 +95,15 @@ class _Worker(Generic[Other]):
 
     def result(self) -> Other:
         """What its work returned, once it has; what its work raised is raised."""
-        outcome = self._outcome or self._receive()
-        if outcome.error is not None:
-            raise outcome.error
-        return cast(Other, outcome.value)
+        self._outcome = self._outcome or self._receive()
+        if self._outcome.error is not None:
+            raise self._outcome.error
+        return cast(Other, self._outcome.value)
 
     def end(self) -> None:
-        """End the process, at whatever it is."""
-        self._process.kill()
+        """End the process, at whatever it is; one that is done ends by itself."""
+        if self._outcome is None:
+            self._process.kill()
         self._process.join()
         self._connection.close()
 

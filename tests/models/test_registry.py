@@ -58,10 +58,17 @@ def test_a_width_that_the_heads_do_not_divide_is_refused():
     ("architecture", "sizes", "count"),
     [
         ("bigram", {}, 27 * 27),
+        ("neural-bigram", {}, 27 * 27),
+        # The notebooks of lectures 3 and 6 print these.
+        ("mlp", {"block_size": 3, "n_embd": 10, "n_embd2": 200}, 11_897),
+        ("cnn", {"block_size": 8, "n_embd": 24, "n_embd2": 128}, 76_579),
+        # makemore's, with torch's second bias vector: 64 a matrix.
+        ("rnn", {"n_embd": 64, "n_embd2": 64}, 11_803 + 64),
+        ("gru", {"n_embd": 64, "n_embd2": 64}, 28_315 + 3 * 64),
         # makemore's README says 204,544 for this size.
         ("transformer", {"n_layer": 4, "n_head": 4, "n_embd": 64}, 204_544),
     ],
 )
 def test_parameter_count_is_the_published_one(architecture, sizes, count):
-    config = ModelConfig(block_size=16, vocab_size=27, **sizes)
+    config = ModelConfig(**({"block_size": 16, "vocab_size": 27} | sizes))
     assert build_model(architecture, config).parameter_count == count

@@ -16,8 +16,10 @@ from app.schemas import MAX_WORDS, GenerateQuery, ScoreQuery
 from models.request import MAX_NAMES, MAX_OFFSET
 from models.rows import TEXT_LIMIT
 from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
+from tests.exact import bundled_ids
 from tests.service.conftest import Service, assert_problem, exchange, request
 
+MODELS = bundled_ids("lines", "text")
 INTEGERS = {
     "n": (1, MAX_NAMES),
     "offset": (0, MAX_OFFSET),
@@ -174,7 +176,7 @@ def test_an_unknown_model_is_404_and_the_known_ones_are_named(
         "POST /score": client.post("/score", json={"words": ["emma"], "model": model}),
     }
     for response in responses.values():
-        assert "bigram, transformer" in assert_problem(response, 404, "model")["detail"]
+        assert ", ".join(MODELS) in assert_problem(response, 404, "model")["detail"]
 
 
 @pytest.mark.parametrize("model", ["nope", "Bigram", "%20", "😀", "x" * 2000])
@@ -182,7 +184,7 @@ def test_an_unknown_model_in_the_path_is_404_and_the_known_ones_are_named(
     client: httpx.Client, model: str
 ) -> None:
     problem = assert_problem(client.get(f"/models/{model}"), 404, "model_id")
-    assert "bigram, transformer" in problem["detail"]
+    assert ", ".join(MODELS) in problem["detail"]
 
 
 def test_a_model_id_longer_than_any_is_refused(client: httpx.Client) -> None:

@@ -10,13 +10,18 @@ from tests.exact import bundled, bundled_ids
 MODELS = bundled_ids("lines", "text")
 
 
-def test_every_bundled_model_is_listed_and_transformer_is_the_default(
+def test_the_whole_zoo_is_bundled() -> None:
+    zoo = {"bigram", "neural-bigram", "mlp", "bow", "rnn", "gru", "lstm", "cnn", "transformer"}
+    assert set(MODELS) == zoo | {"mixture", "korean-gpt"}
+
+
+def test_every_bundled_model_is_listed_and_the_mixture_is_the_default(
     client: httpx.Client,
 ) -> None:
     response = client.get("/models")
     assert response.status_code == 200
     ModelsAnswer.model_validate_json(response.content, strict=True, extra="forbid")
-    assert response.json()["default"] == "transformer"
+    assert response.json()["default"] == "mixture"
     assert [model["id"] for model in response.json()["models"]] == MODELS
 
 

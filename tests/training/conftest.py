@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from models.vocabulary import Vocabulary
@@ -32,6 +33,14 @@ TINY = {
 """By architecture."""
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as a terminal gives it; in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def assert_same_weights(model: torch.nn.Module, other: torch.nn.Module) -> None:
     """Check that two models are equal, bit by bit."""
     weights, others = model.state_dict(), other.state_dict()
@@ -40,13 +49,13 @@ def assert_same_weights(model: torch.nn.Module, other: torch.nn.Module) -> None:
         assert torch.equal(tensor, others[name]), name
 
 
-def start_training(*arguments: object, log: Path, **environment: str) -> "subprocess.Popen[bytes]":
-    """Start `python -m training` in a process group of its own; `log` gets all that it writes."""
+def start_training(*arguments: object, log: Path) -> "subprocess.Popen[bytes]":
+    """Start tests/training/__main__.py in a process group of its own; `log` gets its output."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "training", *map(str, arguments)],
+            [sys.executable, "-m", "tests.training", *map(str, arguments)],
             cwd=ROOT,
-            env=_environment(environment),
+            env=_environment({}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -57,17 +66,17 @@ def start_training(*arguments: object, log: Path, **environment: str) -> "subpro
 
 
 def run_training(
-    *arguments: object, timeout_s: float = 300, **environment: str
+    *arguments: object, module: Sequence[str] = ("training",), **environment: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m training` to its end."""
+    """Run `python -m training`, or another module, to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "training", *map(str, arguments)],
+        [sys.executable, "-m", *module, *map(str, arguments)],
         cwd=ROOT,
         env=_environment(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=300,
         check=False,
     )
 

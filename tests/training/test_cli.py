@@ -11,6 +11,7 @@ from models.generation import generate
 from models.request import GenerationRequest
 from tests.exact import CHECKPOINTS
 from tests.training.conftest import run_training
+from training.corpus import split_corpus
 
 NAMES = [a + b + c for a in ("K", "m", "Zo") for b in "aeë" for c in ("", "n", "ra", " d’Or")]
 
@@ -55,6 +56,51 @@ def test_the_curve_is_reported_line_by_line(corpus: Path, tmp_path: Path) -> Non
     row = json.loads(done.stderr.strip().splitlines()[-1])
     assert set(row) == {"step", "dev_nll"}
     assert load_checkpoint(tmp_path / "b").metrics == (row,)
+
+
+def test_the_first_split_given_is_the_one_whose_model_is_kept(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "gru"
+    splits = ("lecture", "clean", "lecture")
+    done = run_training(
+        "fit", "--recipe", "gru", "--data", corpus, "--out", out, "--split", *splits, "--steps", 9
+    )
+    assert done.returncode == 0, done.stderr
+    checkpoint = load_checkpoint(out)
+    assert list(checkpoint.metadata.evaluation) == ["clean", "lecture"]
+    training = checkpoint.metadata.training
+    assert (training["fitted_on"], training["best_step"]) == ("lecture", 9)
+    assert training["settings"]["steps"] == 9
+    assert [row["step"] for row in checkpoint.metrics] == [9]
+    assert checkpoint.training_names == set(split_corpus(NAMES * 2, "lecture").train)
+    again = run_training("evaluate", out, "--data", corpus)
+    recorded = checkpoint.metadata.evaluation["lecture"]
+    assert f"test {recorded['test']:.4f}" in again.stdout
+
+
+def test_a_run_that_is_taken_up_with_other_settings_is_refused_until_it_is_begun_anew(
+    corpus: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / ".gru.run" / "clean.pt"
+    state.parent.mkdir()
+    state.write_bytes(b"half a sta")
+    command = ["fit", "--recipe", "gru", "--data", corpus, "--out", tmp_path / "gru", "--steps", 3]
+    done = run_training(*command)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {state}: cannot be read: ")
+    assert done.stderr.endswith("Begin anew with --restart\n")
+    assert not (tmp_path / "gru").exists()
+    assert run_training(*command, "--restart").returncode == 0
+    assert not state.parent.exists()
+
+
+def test_names_of_one_character_are_fitted_and_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text("\n".join("a" * n for n in range(1, 21)))
+    done = run_training(
+        "fit", "--recipe", "cnn", "--data", path, "--out", tmp_path / "a", "--steps", 3
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint(tmp_path / "a").vocabulary.characters == ("a",)
 
 
 def test_explore_prints_its_report(corpus: Path) -> None:

@@ -51,8 +51,9 @@ def test_without_a_penalty_it_goes_where_counting_goes(lecture: Part) -> None:
     optimum = mean_nll(counted.double(), *lecture)
     assert optimum == pytest.approx(2.4540, abs=5e-5)
     assert optimum < curve[-1]["train_nll"] <= 2.456
-    probs, best = model.weight.softmax(-1), counted.counts / counted.counts.sum(1, keepdim=True)
-    assert (probs - best).abs().max() < 0.02
+    rows = counted.counts.sum(1, keepdim=True)
+    apart = (model.weight.softmax(-1) - counted.counts / rows).abs() * rows / rows.sum()
+    assert apart.max() < 1e-3  # of rare characters it has learned less
 
 
 def test_a_step_is_that_of_autograd_over_every_pair() -> None:
@@ -73,7 +74,7 @@ def test_a_step_is_that_of_autograd_over_every_pair() -> None:
 
 
 def test_fit_reports_the_curve_and_starts_from_its_seed() -> None:
-    recipe = Recipe("neural-bigram", FullBatch(steps=40), block_size=1)
+    recipe = Recipe("neural-bigram", FullBatch(steps=40, learning_rate=5.0), block_size=1)
     first, again, other = (fit(recipe, VOCABULARY, NAMES, NAMES, seed=s) for s in (1, 1, 2))
     assert [row["step"] for row in first.metrics] == list(range(0, 41, 2))
     assert first.metrics == again.metrics != other.metrics

@@ -10,7 +10,7 @@ import pytest
 
 import training.names
 from training.corpus import CorpusError
-from training.names import find_names
+from training.names import find_names, find_text
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -101,3 +101,16 @@ def test_the_address_is_makemores_public_repository() -> None:
     assert training.names.NAMES_URL.startswith(
         "https://raw.githubusercontent.com/karpathy/makemore"
     )
+
+
+def test_running_text_is_found_in_the_data_folder_and_never_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find_text(tmp_path / "mine.txt") == tmp_path / "mine.txt"
+    with pytest.raises(CorpusError, match="--data, or korean.txt in NAMEWRIGHT_DATA"):
+        find_text()
+    monkeypatch.setenv("NAMEWRIGHT_DATA", str(tmp_path))
+    with pytest.raises(CorpusError, match="NAMEWRIGHT_DATA must hold korean"):
+        find_text()
+    (tmp_path / "korean.txt").write_text("나")
+    assert find_text() == tmp_path / "korean.txt"

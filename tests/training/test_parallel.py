@@ -1,0 +1,97 @@
+"""Two real processes under torchrun, against one."""
+
+import json
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.checkpoint import load_checkpoint
+from tests.training.conftest import NAMES, run_training
+from training.parallel import Group, joined
+
+ROUNDING = 1e-4
+"""Of float32 sums in another order, over all the steps."""
+
+TORCHRUN = (
+    "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.training",
+)  # fmt: skip
+
+
+def fit_on(
+    processes: int, recipe: str, folder: Path, *options: str
+) -> "subprocess.CompletedProcess[str]":
+    (folder / "names.txt").write_text("\n".join(NAMES))
+    return run_training(
+        "fit", "--recipe", recipe, "--data", folder / "names.txt", "--steps", "60",
+        "--out", folder / f"of-{processes}", "--device", "cpu", *options,
+        module=TORCHRUN if processes > 1 else ("tests.training",),
+        TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1",  # as the launcher needs where hosts have no names
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    for processes in (1, 2):
+        done = fit_on(processes, "rnn", tmp_path, "--split", "clean", "makemore")
+        assert done.returncode == 0, done.stderr
+    one, two = (load_checkpoint(tmp_path / f"of-{processes}") for processes in (1, 2))
+    assert len(one.metrics) == len(two.metrics) > 1
+    for row, other in zip(one.metrics, two.metrics, strict=True):
+        assert other == pytest.approx(row, abs=ROUNDING)
+    assert one.metrics != two.metrics  # else the second had no part in it
+    weights, others = one.model.state_dict(), two.model.state_dict()
+    for name, tensor in weights.items():
+        torch.testing.assert_close(others[name], tensor, rtol=0, atol=10 * ROUNDING)
+    for split, parts in one.metadata.evaluation.items():
+        assert two.metadata.evaluation[split] == pytest.approx(parts, abs=ROUNDING)
+    rows = [line for line in done.stderr.splitlines() if line.startswith('{"step"')]
+    assert [json.loads(row) for row in rows] == list(two.metrics)  # each told once
+    assert done.stdout.count("saved ") == 1
+    assert not (tmp_path / ".of-2.run").exists()
+
+
+def test_alone_a_group_does_nothing() -> None:
+    with joined("cpu") as group:
+        assert group == Group(rank=0, size=1)
+        tensors = [torch.ones(2), torch.zeros(3)]
+        group.sum_(tensors)
+        assert [tensor.tolist() for tensor in tensors] == [[1.0, 1.0], [0.0, 0.0, 0.0]]
+        assert group.from_first(math.pi, torch.device("cpu")) == math.pi
+
+
+ALONE_IN_TWO = """
+import sys, torch
+from training.parallel import joined
+with joined("cpu") as group:
+    tensors = [torch.full((2, 2), 1.0 + group.rank), torch.tensor(10.0 * group.rank)]
+    group.sum_(tensors)
+    first = group.from_first(3.0 + group.rank, torch.device("cpu"))
+    open(f"{sys.argv[1]}/{group.rank}", "w").write(f"{group.size} {tensors} {first}")
+"""
+
+
+@pytest.mark.slow
+def test_sums_and_the_first_ones_values_reach_every_process(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(ALONE_IN_TWO)
+    done = run_training(
+        tmp_path / "script.py", tmp_path, module=TORCHRUN[:4],
+        TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1", PYTHONPATH=os.getcwd(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = f"2 {[torch.full((2, 2), 3.0), torch.tensor(10.0)]} 3.0"
+    assert [(tmp_path / rank).read_text() for rank in "01"] == [expected] * 2
+
+
+@pytest.mark.slow
+def test_two_processes_in_bfloat16_learn_about_the_same(tmp_path: Path) -> None:
+    done = fit_on(2, "rnn", tmp_path, "--precision", "bf16")
+    assert done.returncode == 0, done.stderr
+    assert fit_on(1, "rnn", tmp_path).returncode == 0
+    one, two = (load_checkpoint(tmp_path / f"of-{processes}") for processes in (1, 2))
+    curves = [[row["dev_nll"] for row in model.metrics] for model in (one, two)]
+    assert curves[0] != curves[1]
+    assert curves[1] == pytest.approx(curves[0], rel=0.05)
