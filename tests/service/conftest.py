@@ -24,6 +24,8 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 START_LIMIT_S = 60
+KEEPALIVE_S = 2.0
+"""Clients let go of a connection before the server does, after 5 s, under their request."""
 STOP_LIMIT_S = 10
 PROBLEM_LIMIT_BYTES = 4096
 """An error is for reading, and must not multiply what a caller sends."""
@@ -130,7 +132,8 @@ def serving(log: Path, **environment: object) -> Iterator[Service]:
     process = launch(log, PORT=port, **environment)
     base_url = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=base_url, timeout=60, trust_env=False) as client:
+        limits = httpx.Limits(keepalive_expiry=KEEPALIVE_S)
+        with httpx.Client(base_url=base_url, timeout=60, trust_env=False, limits=limits) as client:
             _await_ready(client, process, log)
             yield Service(process, port, client, log)
     except BaseException:

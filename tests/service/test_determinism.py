@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, Service
+from tests.service.conftest import KEEPALIVE_S, Serve, Service
 
 SEEDS = range(1000)
 CROWD = 64
@@ -37,7 +37,11 @@ def ask_one_by_one(service: Service, seeds: range) -> dict[int, bytes]:
 
 def ask_all_at_once(service: Service) -> dict[int, bytes]:
     async def ask() -> dict[int, bytes]:
-        limits = httpx.Limits(max_connections=CROWD, max_keepalive_connections=CROWD)
+        limits = httpx.Limits(
+            max_connections=CROWD,
+            max_keepalive_connections=CROWD,
+            keepalive_expiry=KEEPALIVE_S,
+        )
         waiting = iter(SEEDS)
         answers: dict[int, bytes] = {}
         async with httpx.AsyncClient(
