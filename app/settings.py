@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._, -]*$",
     )
     default_model: Identifier = Field(
-        default="transformer", description="The model that answers when a request names none."
+        default="mixture", description="The model that answers when a request names none."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where models run; auto takes CUDA where there is one."

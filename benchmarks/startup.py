@@ -72,7 +72,7 @@ def _first_answer(server: "subprocess.Popen[bytes]", address: str) -> bytes:
 
 def main() -> None:
     results = {}
-    for title, models in (("transformer", "transformer"), ("all bundled", "")):
+    for title, models in (("mixture", "mixture"), ("all bundled", "")):
         runs = [measure(models) for _ in range(ROUNDS)]
         results[title] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     machine = describe_machine()

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from models.base import LanguageModel
+from models.errors import NamewrightError
 from training.batches import Batches, Part
 from training.evaluate import mean_nll
 from training.loss import cross_entropy
@@ -35,6 +36,10 @@ _Tensors = tuple[Tensor, ...] | list[Tensor]
 PRECISIONS = ("float32", "bf16")
 _SPACING = 1_000_003
 """Between the dropout seeds of two runs: more than any of them has steps."""
+
+
+class DivergedError(NamewrightError, ArithmeticError):
+    """A loss that is no number any more."""
 
 
 def never() -> bool:
@@ -123,6 +128,7 @@ class Trainer:
 
     Raises:
         ResumeError: what was saved belongs to another run or is damaged.
+        DivergedError: from `train`, at a look at dev where the NLL is not finite.
     """
 
     def __init__(
@@ -242,6 +248,11 @@ class Trainer:
         """Evaluate on dev, and keep the averaged weights if they are the best so far."""
         progress = self.progress
         dev_nll = self._nll(self._batches.dev)
+        if not math.isfinite(dev_nll):
+            raise DivergedError(
+                f"the NLL is {dev_nll} at step {progress.step}: the weights have run away; "
+                "try a lower learning rate (lr-find suggests one)"
+            )
         progress.metrics.append(
             {
                 "step": progress.step,

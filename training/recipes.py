@@ -148,7 +148,8 @@ def mlp_lecture() -> Recipe:
 
 def bow() -> Recipe:
     """makemore's size."""
-    return Recipe("bow", Descent(steps=4000, learning_rate=4e-3), n_embd=64, n_embd2=64)
+    method = Descent(steps=6000, learning_rate=1e-2, weight_decay=0.01)
+    return Recipe("bow", method, n_embd=64, n_embd2=64)
 
 
 def rnn() -> Recipe:
@@ -185,17 +186,21 @@ def mixture() -> Recipe:
         Recipe("gru", recurrent, n_layer=2, n_embd=48, n_embd2=160, dropout=0.35),
         transformer(),
         Recipe("lstm", recurrent, n_layer=1, n_embd=48, n_embd2=224, dropout=0.35),
-        Recipe("gru", recurrent, n_layer=1, n_embd=32, n_embd2=224, dropout=0.3),
-        Recipe("lstm", recurrent, n_layer=2, n_embd=32, n_embd2=80, dropout=0.2),
-    )
+        Recipe(
+            "transformer", Descent(steps=6000, learning_rate=2e-3),
+            n_layer=3, n_head=4, n_embd=80, dropout=0.12,
+        ),
+    )  # fmt: skip
     return Recipe("mixture", Ensemble(members))
 
 
 def korean_lookup() -> Recipe:
     """The lookup table that the notes begin with, on running Korean text."""
+    # No early stop: what it comes to on the training part is what the notes look at.
     method = Descent(
-        steps=10000, batch_size=32, learning_rate=1e-2, final_learning_rate=1e-3, weight_decay=0.0
-    )
+        steps=5000, batch_size=512, learning_rate=1e-2, final_learning_rate=1e-3,
+        weight_decay=0.0, patience=40,
+    )  # fmt: skip
     return Recipe("neural-bigram", method, kind="text", block_size=8)
 
 

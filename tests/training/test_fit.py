@@ -7,7 +7,7 @@ from models.errors import ConfigError
 from models.registry import ARCHITECTURES, build_model
 from tests.training.conftest import NAMES, VOCABULARY
 from training.corpus import CorpusError, encode_lines
-from training.descent import Run, learning_rate
+from training.descent import DivergedError, Run, learning_rate
 from training.evaluate import evaluate, mean_nll
 from training.fit import fit
 from training.loss import cross_entropy
@@ -137,3 +137,9 @@ def test_every_recipe_builds_a_model_of_the_registry(name: str) -> None:
 def test_an_unknown_recipe_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="unknown recipe 'lstm-9000'; known: bigram, .*gru"):
         find_recipe("lstm-9000")
+
+
+def test_a_loss_that_runs_away_is_said_and_nothing_is_kept() -> None:
+    wild = Descent(steps=20, learning_rate=1e30, warmup_steps=1, eval_every=10, grad_clip=1e30)
+    with pytest.raises(DivergedError, match="at step 10: .*lower learning rate"):
+        fit(replace(TINY, method=wild), VOCABULARY, NAMES, NAMES, seed=1)

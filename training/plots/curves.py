@@ -24,10 +24,15 @@ _LABEL_HEIGHT = 18
 
 
 def draw_loss(checkpoint: Checkpoint) -> bytes | None:
-    """Train loss and dev NLL by step, with the step that was kept; None without a curve."""
+    """Train loss and dev NLL by step, with the step that was kept; None without a curve.
+
+    Of a mixture the dev NLL of every member, and below them its own.
+    """
     rows = _descent_rows(checkpoint)
     if len(rows) < 2:
         return None
+    if checkpoint.model.config.members:
+        return _draw_members(checkpoint, _by_member(checkpoint, rows))
     steps = [row["step"] for row in rows]
     curves = {
         "dev": ([row["dev_nll"] for row in rows], "first"),
@@ -68,19 +73,22 @@ def draw_loss(checkpoint: Checkpoint) -> bytes | None:
 
 
 def draw_learning_rate(checkpoint: Checkpoint) -> bytes | None:
-    """The learning rate by step; None where there was none."""
+    """The learning rate by step, of every member in a mixture; None where there was none."""
     rows = _descent_rows(checkpoint)
     if len(rows) < 2:
         return None
-    steps, rates = ([row[name] for row in rows] for name in ("step", "learning_rate"))
+    rates = [row["learning_rate"] for row in rows]
     title = "Learning rate"
     with drawing():
         figure = new_figure(
             title, f"{subject(checkpoint)}: highest {_rate(max(rates))}, last {_rate(rates[-1])}"
         )
         axes = new_axes(figure, left=72)
-        axes.plot(steps, rates, color=color("first"), linewidth=2, clip_on=False)
-        _step_axis(axes, steps)
+        for _, run in _by_member(checkpoint, rows):
+            steps = [row["step"] for row in run]
+            own = [row["learning_rate"] for row in run]
+            axes.plot(steps, own, color=color("first"), linewidth=2, clip_on=False)
+        _step_axis(axes, [rows[0]["step"], max(row["step"] for row in rows)])
         axes.set_ylim(0, max(rates) * 1.05)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: _rate(rate)))
@@ -89,8 +97,8 @@ def draw_learning_rate(checkpoint: Checkpoint) -> bytes | None:
         return to_svg(
             figure,
             title,
-            f"From {_rate(rates[0])} at step {steps[0]:,} to {_rate(rates[-1])} at step "
-            f"{steps[-1]:,}; the highest is {_rate(max(rates))}.",
+            f"From {_rate(rates[0])} at step {rows[0]['step']:,} to {_rate(rates[-1])} at step "
+            f"{rows[-1]['step']:,}; the highest is {_rate(max(rates))}.",
         )
 
 
@@ -141,6 +149,52 @@ def draw_lr_find(rates: Sequence[float], losses: Sequence[float], suggested: flo
             f"The loss while the learning rate rises from {_rate(x[0])} to {_rate(x[-1])}; its "
             f"lowest is {lowest:.3f} nats per character, the suggested rate {_rate(suggested)}.",
         )
+
+
+def _draw_members(
+    checkpoint: Checkpoint, runs: Sequence[tuple[str, Sequence[dict[str, Any]]]]
+) -> bytes:
+    """The dev NLL of every member by step, and the mixture's own as a line."""
+    own = checkpoint.metrics[-1]["dev_nll"]
+    last = max(row["step"] for _, run in runs for row in run)
+    lowest = {name: min(row["dev_nll"] for row in run) for name, run in runs}
+    title = "Training curves of the members"
+    with drawing():
+        figure = new_figure(title, f"{subject(checkpoint)}: dev NLL of the mixture {own:.4f}")
+        axes = new_axes(figure, right=190)
+        for _, run in runs:
+            steps, values = ([row[key] for row in run] for key in ("step", "dev_nll"))
+            axes.plot(steps, values, color=color("first"), linewidth=2, clip_on=False)
+        axes.plot([0, last], [own, own], color=color("second"), linewidth=2, clip_on=False)
+        _step_axis(axes, [0, last])
+        # The first looks are far above all that can be told apart.
+        axes.set_ylim(own - 0.01, own + 3 * (max(lowest.values()) - own) + 0.05)
+        for line in axes.get_lines():
+            line.set_clip_on(True)
+        rule(axes, "y")
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        label_axes(axes, "step", "nats per character")
+        ends = [
+            (f"{name}: {lowest[name]:.4f}", [run[-1]["dev_nll"]], "first") for name, run in runs
+        ]
+        _label_ends(axes, last, [*ends, (f"mixture: {own:.4f}", [own], "second")])
+        best = ", ".join(f"{name} {nll:.3f}" for name, nll in lowest.items())
+        return to_svg(
+            figure, title, f"Lowest dev NLL of the members: {best}; of their mixture {own:.3f}."
+        )
+
+
+def _by_member(
+    checkpoint: Checkpoint, rows: Sequence[dict[str, Any]]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The curve of each member with its name; of any other model, the one there is."""
+    members = checkpoint.model.config.members
+    if not members:
+        return [(checkpoint.architecture, list(rows))]
+    return [
+        (f"{i + 1} {member.architecture}", [row for row in rows if row.get("member") == i])
+        for i, member in enumerate(members)
+    ]
 
 
 def _rate(rate: float) -> str:
