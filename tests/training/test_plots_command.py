@@ -6,7 +6,7 @@ import pytest
 
 from models.checkpoint import load_checkpoint, replace_plots
 from models.plots import plot_title
-from tests.training.test_cli import run
+from tests.training.conftest import run_training
 
 NAMES = ["abc", "bad", "cab", "dab", "fad", "gab", "bag", "egg", "add", "fee", "ace", "beef"]
 OLD = b'<svg xmlns="http://www.w3.org/2000/svg"><title>Old</title></svg>'
@@ -28,7 +28,7 @@ def test_pictures_are_drawn_anew_and_nothing_else_changes(make_checkpoint, corpu
     folder = make_checkpoint("transformer")
     replace_plots(folder, {"nll": OLD, "of-another-time": OLD})
     before, fingerprint = files(folder), load_checkpoint(folder).fingerprint
-    done = run("plots", folder, "--data", corpus)
+    done = run_training("plots", folder, "--data", corpus)
     assert done.returncode == 0, done.stderr
     assert files(folder) == before
     loaded = load_checkpoint(folder)
@@ -45,13 +45,13 @@ def test_a_text_model_s_pictures_are_drawn_from_its_text(make_checkpoint, tmp_pa
     folder = make_checkpoint("gru", kind="text", alphabet="abc \n")
     path = tmp_path / "text.txt"
     path.write_text("abc cab bac\n" * 100, encoding="utf-8")
-    done = run("plots", folder, "--data", path)
+    done = run_training("plots", folder, "--data", path)
     assert done.returncode == 0, done.stderr
     assert "Shares of characters" in load_checkpoint(folder).plots["lengths"].decode()
 
 
 def test_another_corpus_than_the_one_fitted_on_is_refused(corpus) -> None:
-    done = run("plots", "checkpoints/bigram", "--data", corpus)
+    done = run_training("plots", "checkpoints/bigram", "--data", corpus)
     assert done.returncode == 1
     assert "error: names.txt: its sha256 is" in done.stderr
     assert "Give that file with --data" in done.stderr
@@ -60,7 +60,7 @@ def test_another_corpus_than_the_one_fitted_on_is_refused(corpus) -> None:
 def test_a_damaged_checkpoint_gets_no_pictures(make_checkpoint, corpus) -> None:
     folder = make_checkpoint("bigram")
     (folder / "reference.json").unlink()
-    done = run("plots", folder, "--data", corpus)
+    done = run_training("plots", folder, "--data", corpus)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {folder / 'reference.json'}: cannot be read")
     assert not (folder / "plots").exists()
