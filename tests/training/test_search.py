@@ -160,17 +160,22 @@ def test_the_verb_prints_the_trials_and_the_best_ones_values(
     assert capsys.readouterr().out == "trials, the best first\n" + printed
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_search_with_the_best_so_far(corpus: Path, tmp_path: Path) -> None:
     arguments = ["--recipe", "bow", "--data", corpus, "--steps", 10, "--trials", 100000]
     words = [sys.executable, "-m", "training", "search", *map(str, arguments)]
     storage = ["--storage", str(tmp_path / "trials.db")]
-    search = subprocess.Popen(
+    with subprocess.Popen(
         [*words, *storage], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert search.stderr is not None
-    assert "the recipe as it is" in search.stderr.readline()
-    search.send_signal(signal.SIGINT)
-    printed, complaints = search.communicate(timeout=120)
+    ) as search:
+        assert search.stderr is not None
+        first = search.stderr.readline()
+        search.send_signal(signal.SIGINT)
+        try:
+            printed, complaints = search.communicate(timeout=120)
+        finally:
+            search.kill()  # whatever went wrong, it does not go on for ever
+    assert "the recipe as it is" in first
     assert search.returncode == 130
     assert "stopped early; the same command goes on from there" in printed
     assert printed.splitlines()[-1].startswith("best: ")
