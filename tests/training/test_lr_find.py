@@ -95,7 +95,7 @@ def test_the_verb_prints_a_table_and_draws_the_curve(
     arguments = ["lr-find", "--recipe", "bow", "--data", str(corpus), "--steps", "30"]
     assert main([*arguments, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert re.search(r"suggested: \d\.\de-0\d; the recipe has 4\.0e-03", printed)
+    assert re.search(r"suggested: \d\.\de-0\d; the recipe has \d\.\de-0\d", printed)
     assert len(re.findall(r"^ +\d\.\de[+-]\d\d +\d\.\d{4}$", printed, re.MULTILINE)) == 12
     assert out.read_bytes().startswith(b"<svg")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lr.svg", "names.txt"]
