@@ -21,13 +21,13 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from benchmarks.machine import describe_machine
 from models.registry import build_model
 from models.vocabulary import Vocabulary
-from training.corpus import Split, encode_lines, read_corpus, split_corpus
+from training.corpus import Split, encode_lines
 from training.descent import Run
 from training.evaluate import mean_nll
 from training.fit import fit
 from training.loss import cross_entropy
-from training.names import find_names
 from training.recipes import Descent, Recipe, gru, transformer
+from training.sources import find_corpus
 
 TARGET = 2.00
 SEED = 3407
@@ -102,9 +102,9 @@ def time_ours(recipe: Recipe, vocabulary: Vocabulary, split: Split) -> tuple[flo
 
 def main() -> None:
     torch.set_num_threads(1)
-    corpus = read_corpus(find_names())
-    vocabulary = Vocabulary.of(corpus.lines)
-    split = split_corpus(corpus.lines, "makemore")
+    corpus = find_corpus("lines")
+    vocabulary = corpus.vocabulary
+    (split,) = corpus.split(["makemore"])
     machine = describe_machine()
     print(machine)
     print(f"{'model':<12} {'loop':<9} {'seconds':>8} {'steps':>7} {'test NLL':>9} {'times':>6}")

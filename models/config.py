@@ -60,7 +60,6 @@ class ModelConfig:
                 )
         if type(self.dropout) not in (int, float) or not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be a number from 0 to below 1, not {self.dropout!r}")
-
         if len(self.members) > MAX_MEMBERS:
             raise ConfigError(f"{len(self.members)} members; allowed: at most {MAX_MEMBERS}")
         for member in self.members:

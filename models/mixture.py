@@ -36,7 +36,7 @@ class Mixture(LanguageModel):
         weights: (M,) float, at least 0, summing to 1; equal at first.
 
     Raises:
-        ConfigError: there is no member, or one needs more context than block_size gives.
+        ConfigError: there is no member, or one of them can read less than block_size.
     """
 
     hyperparameters = ("block_size", "vocab_size", "members")

@@ -28,12 +28,9 @@ TEXT_LIMIT = 1000
 """The same for running text; fixed like ROWS."""
 
 
-def longest_name(model: LanguageModel, vocabulary: Vocabulary | None = None) -> int:
-    """The most characters a name, or an item of running text, of this model can have.
-
-    Without a vocabulary it is that of names.
-    """
-    limit = NAME_LIMIT if vocabulary is None or vocabulary.ends else TEXT_LIMIT
+def longest_name(model: LanguageModel, vocabulary: Vocabulary) -> int:
+    """The most characters a name, or an item of running text, of this model can have."""
+    limit = NAME_LIMIT if vocabulary.ends else TEXT_LIMIT
     return limit if model.max_length is None else min(model.max_length, limit)
 
 

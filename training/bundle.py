@@ -14,15 +14,14 @@ import torch
 
 from models.checkpoint import Checkpoint, Metadata, load_checkpoint, replace_plots, save_checkpoint
 from models.vocabulary import Vocabulary
-from training.corpus import Corpus, Split, split_corpus
+from training.corpus import Corpus, Split
 from training.descent import Run, ignore
 from training.evaluate import evaluate, evaluate_split
 from training.fit import Fitted, fit
-from training.names import KNOWN
 from training.plots import draw_plots
 from training.recipes import Counting, FullBatch, Recipe
+from training.sources import KNOWN
 from training.stopping import Stop
-from training.text import TextCorpus, split_text
 from training.workers import Asked, side_by_side
 
 _REFERENCE_WORDS = 16
@@ -52,7 +51,7 @@ def state_folder(out: Path) -> Path:
 def bundle(
     name: str,
     recipe: Recipe,
-    corpus: Corpus | TextCorpus,
+    corpus: Corpus,
     out: Path,
     *,
     splits: Sequence[str],
@@ -78,17 +77,13 @@ def bundle(
         CorpusError: a split or a line does not fit the recipe.
         ResumeError: an unfinished run for `out` has other data or settings.
     """
-    if isinstance(corpus, TextCorpus):
-        vocabulary = Vocabulary.of([corpus.text], ends=False)
-        parts = [split_text(corpus)]
-    else:
-        vocabulary = Vocabulary.of(corpus.lines)
-        parts = [split_corpus(corpus.lines, split) for split in splits]
+    vocabulary = corpus.vocabulary
+    parts = corpus.split(splits)
     fitted, evaluation, finished = _fit_splits(recipe, vocabulary, parts, out, seed, run)
     names: Sequence[str] = parts[0].train
     whole = isinstance(recipe.method, Counting | FullBatch) and recipe.method.whole_corpus
-    if whole and isinstance(corpus, Corpus):
-        names = corpus.lines
+    if whole:
+        names = corpus.items
         # Its curve stays the held-out one: nothing is held out of the whole corpus.
         whole_fit = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
         fitted = replace(whole_fit, metrics=fitted.metrics)
@@ -105,8 +100,8 @@ def bundle(
         metrics=fitted.metrics,
     )
     save_checkpoint(out, checkpoint, _reference_words(corpus))
-    # Drawn from the checkpoint as it is served, samples and all.
-    replace_plots(out, draw_plots(load_checkpoint(out), _items(corpus)))
+    # Only then: a fault in drawing must not cost what was trained.
+    replace_plots(out, draw_plots(load_checkpoint(out), corpus.items))
     if finished:
         shutil.rmtree(state_folder(out), ignore_errors=True)
     return Bundled(evaluation, finished)
@@ -160,21 +155,17 @@ def _fit_other(
     return fitted.finished, figures
 
 
-def _items(corpus: Corpus | TextCorpus) -> Sequence[str]:
-    return (corpus.text,) if isinstance(corpus, TextCorpus) else corpus.lines
-
-
-def _reference_words(corpus: Corpus | TextCorpus) -> list[str]:
+def _reference_words(corpus: Corpus) -> list[str]:
     """A few items whose NLLs become the known answers."""
-    if isinstance(corpus, TextCorpus):
-        text = corpus.text
+    if corpus.kind == "text":
+        (text,) = corpus.items
         starts = range(0, len(text) - _REFERENCE_LENGTH, len(text) // _REFERENCE_WORDS)
         return [text[start : start + _REFERENCE_LENGTH] for start in starts]
-    distinct = sorted(set(corpus.lines))
+    distinct = sorted(set(corpus.items))
     return distinct[:: max(1, len(distinct) // _REFERENCE_WORDS)]
 
 
-def _describe(corpus: Corpus | TextCorpus) -> dict[str, Any]:
+def _describe(corpus: Corpus) -> dict[str, Any]:
     return corpus.describe() | KNOWN.get(corpus.sha256, {"source": None, "licence": None})
 
 

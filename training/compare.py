@@ -18,7 +18,6 @@ from models.generation import generate
 from models.neural_bigram import NeuralBigram
 from models.request import MAX_NAMES, GenerationRequest
 from models.rows import ROWS
-from models.vocabulary import Vocabulary
 from training.corpus import Corpus, encode_lines, split_corpus
 from training.evaluate import mean_nll
 from training.explore import LECTURE_SEED
@@ -143,8 +142,8 @@ def check_lecture(corpus: Corpus) -> LectureCheck:
     Args:
         corpus: any; the lecture's figures are those of names.txt.
     """
-    vocabulary = Vocabulary.of(corpus.lines)
-    data = encode_lines(corpus.lines, vocabulary)
+    vocabulary = corpus.vocabulary
+    data = encode_lines(corpus.items, vocabulary)
     config = ModelConfig(block_size=1, vocab_size=len(vocabulary))
     penalised = descend_fully(_lecture_model(config), *data, FullBatch(steps=200))
     free = FullBatch(steps=UNPENALISED_STEPS, l2=0.0)
@@ -171,7 +170,7 @@ def _novelty(checkpoint: Checkpoint, corpus: Corpus) -> tuple[float, float, floa
     drawn = [name.name for name in generate(checkpoint.model, checkpoint.vocabulary, request).names]
     if not drawn:
         return None
-    split = split_corpus(corpus.lines, "makemore")
+    split = split_corpus(corpus.items, "makemore")
     train, held_out = set(split.train), {*split.dev, *split.test} - set(split.train)
     in_train = sum(name in train for name in drawn) / len(drawn)
     in_held_out = sum(name in held_out for name in drawn) / len(drawn)

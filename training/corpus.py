@@ -1,6 +1,6 @@
-"""A corpus of lines: one name a line, read strictly, split three ways.
+"""What is learned from: names, one a line, split three ways, or one running text.
 
-Splits:
+Splits of names:
     makemore  the file's own lines in torch.randperm(seed 3407) order, the last 1,000
               (at most a tenth) for test, as makemore's create_datasets does it.
               names.txt repeats 2,539 names, so 153 of its test names are among the
@@ -11,7 +11,9 @@ Splits:
               80% and 90%, as the lectures do it; it leaks like makemore's.
 
 makemore has no dev part and chooses on test; here the lines before test, as
-many again, are dev, on which we choose. Test is looked at once.
+many again, are dev, on which we choose.
+
+Running text (see text.py) is cut in two: its last tenth is dev, there is no test.
 """
 
 import hashlib
@@ -33,6 +35,8 @@ from models.vocabulary import BOUNDARY, Vocabulary, normalize, normalized_length
 SPLIT_SEED = 3407
 LECTURE_SEED = 42
 SPLITS = ("makemore", "clean", "lecture")
+HELD_OUT = 10
+"""Of running text, one part in this many."""
 MIN_NAMES = 10
 """Fewer distinct names leave nothing to hold out."""
 IGNORED = -1
@@ -41,34 +45,6 @@ IGNORED = -1
 
 class CorpusError(NamewrightError, ValueError):
     """A corpus that no model can be fitted on."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The lines of a file.
-
-    Attributes:
-        name: the file's name.
-        lines: its non-empty lines in file order, stripped, in NFC.
-        sha256: of the file's bytes.
-        size_bytes: of the file.
-    """
-
-    name: str
-    lines: tuple[str, ...]
-    sha256: str
-    size_bytes: int
-
-    def describe(self) -> dict[str, Any]:
-        """What a checkpoint records of its corpus."""
-        return {
-            "name": self.name,
-            "kind": "lines",
-            "items": len(self.lines),
-            "distinct": len(set(self.lines)),
-            "bytes": self.size_bytes,
-            "sha256": self.sha256,
-        }
 
 
 @dataclass(frozen=True)
@@ -85,6 +61,52 @@ class Split:
         """The test names that are not in train or dev as well."""
         seen = {*self.train, *self.dev}
         return tuple(name for name in self.test if name not in seen)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a file holds to learn from.
+
+    Attributes:
+        name: the file's name.
+        items: names in file order, or one running text; in NFC.
+        sha256: of the file's bytes.
+        size_bytes: of the file.
+        kind: `lines` or `text`.
+    """
+
+    name: str
+    items: tuple[str, ...]
+    sha256: str
+    size_bytes: int
+    kind: str = "lines"
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The alphabet of all of it."""
+        return Vocabulary.of(self.items, ends=self.kind == "lines")
+
+    def split(self, names: Sequence[str]) -> list[Split]:
+        """The splits of these names; running text has but one, whatever is asked for.
+
+        Raises:
+            CorpusError: a name is not one of SPLITS.
+        """
+        if self.kind == "text":
+            return [split_text(self.items[0])]
+        return [split_corpus(self.items, name) for name in names]
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint records of its corpus; running text is counted by character."""
+        units = self.items if self.kind == "lines" else self.items[0]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "items": len(units),
+            "distinct": len(set(units)),
+            "bytes": self.size_bytes,
+            "sha256": self.sha256,
+        }
 
 
 def decode_file(path: Path) -> tuple[bytes, str]:
@@ -155,6 +177,12 @@ def split_corpus(lines: Sequence[str], name: str) -> Split:
     return Split(
         name, tuple(shuffled[:first]), tuple(shuffled[first:second]), tuple(shuffled[second:])
     )
+
+
+def split_text(text: str) -> Split:
+    """The first nine tenths for training, the last for dev, one string each."""
+    end = len(text) - len(text) // HELD_OUT
+    return Split("text", (text[:end],), (text[end:],), ())
 
 
 def encode_lines(lines: Sequence[str], vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:

@@ -44,7 +44,7 @@ def encode_items(
     """Inputs and targets of names, or of running text in chunks of the model's block_size."""
     if vocabulary.ends:
         return encode_lines(items, vocabulary)
-    return encode_text("".join(items), vocabulary, model.config.block_size)
+    return encode_text(items[0], vocabulary, model.config.block_size)
 
 
 def evaluate(

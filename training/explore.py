@@ -22,9 +22,9 @@ def explore(corpus: Corpus) -> str:
     """A report of several sections, lines separated by newlines."""
     sections = [
         _summary(corpus),
-        _table("Characters", Counter("".join(corpus.lines)).most_common()),
-        _lengths(corpus.lines),
-        _bigrams(corpus.lines),
+        _table("Characters", Counter("".join(corpus.items)).most_common()),
+        _lengths(corpus.items),
+        _bigrams(corpus.items),
         _lecture(corpus),
     ]
     return "\n\n".join(sections)
@@ -58,13 +58,13 @@ def lecture_samples(model: Bigram, vocabulary: Vocabulary, n: int = 5) -> list[s
 
 
 def _summary(corpus: Corpus) -> str:
-    lengths = [len(line) for line in corpus.lines]
-    alphabet = sorted(set("".join(corpus.lines)))
+    lengths = [len(line) for line in corpus.items]
+    alphabet = sorted(set("".join(corpus.items)))
     shown = "".join(alphabet[:80]) + (" …" if len(alphabet) > 80 else "")
     return "\n".join(
         [
             f"{corpus.name}, sha256 {corpus.sha256}",
-            f"names {len(corpus.lines):,}, distinct {len(set(corpus.lines)):,}",
+            f"names {len(corpus.items):,}, distinct {len(set(corpus.items)):,}",
             f"alphabet of {len(alphabet)}: {shown}",
             f"lengths {min(lengths)} to {max(lengths)}, mean {sum(lengths) / len(lengths):.2f}",
         ]
@@ -104,8 +104,8 @@ def _bigrams(lines: Iterable[str]) -> str:
 
 def _lecture(corpus: Corpus) -> str:
     """The bigram model of the lecture, with and without smoothing."""
-    vocabulary = Vocabulary.of(corpus.lines)
-    data = encode_lines(corpus.lines, vocabulary)
+    vocabulary = corpus.vocabulary
+    data = encode_lines(corpus.items, vocabulary)
     shown = ["The lecture's bigram model, counted over everything"]
     model = Bigram(ModelConfig(block_size=1, vocab_size=len(vocabulary))).double()
     for smoothing in (0.0, 1.0):

@@ -1,6 +1,5 @@
 """From a recipe and data to a trained model, each method its own way."""
 
-import copy
 import hashlib
 import time
 from collections.abc import Sequence
@@ -146,16 +145,17 @@ def make_batches(
         CorpusError: a text is shorter than block_size.
     """
     method = cast(Descent, recipe.method)
-    if not vocabulary.ends and (size := len("".join(train))) < block_size:
-        raise CorpusError(
-            f"{size} characters to train on; allowed: at least block_size {block_size}"
-        )
     if vocabulary.ends:
         return LineBatches(
             train, dev, vocabulary, batch_size=method.batch_size, parts=method.parts, seed=seed
         )
+    (text,), (held_out,) = train, dev
+    if len(text) < block_size:
+        raise CorpusError(
+            f"{len(text)} characters to train on; allowed: at least block_size {block_size}"
+        )
     return TextBatches(
-        "".join(train), "".join(dev), vocabulary,
+        text, held_out, vocabulary,
         block_size=block_size, batch_size=method.batch_size, seed=seed,
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def initialise(
     longest = max(map(len, items))
     torch.manual_seed(seed)
     model = build_model(recipe.architecture, recipe.model_config(len(vocabulary), longest))
-    if vocabulary.ends and longest > (limit := longest_name(model)):
+    if vocabulary.ends and longest > (limit := longest_name(model, vocabulary)):
         raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
     return model
 
@@ -258,7 +258,7 @@ def _fit_mixture(
     config = replace(recipe.model_config(len(vocabulary), longest), members=members)
     mixture = cast(Mixture, build_model(recipe.architecture, config))
     for slot, one in zip(mixture.members, fitted, strict=True):
-        slot.load_state_dict(copy.deepcopy(one.model.state_dict()))
+        slot.load_state_dict(one.model.state_dict())
     dev_data = encode_lines(dev, vocabulary)
     mix(mixture, *dev_data)
     rows = [{"member": i} | row for i, one in enumerate(fitted) for row in one.metrics]

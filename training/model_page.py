@@ -14,9 +14,9 @@ from training.compare import (
     LectureCheck,
 )
 from training.corpus import SPLITS
-from training.names import NAMES_SHA256
 from training.published import COUNTED, FIGURES, LECTURE_LOSSES, PAPERS, SOURCES, Figure
 from training.recipes import RECIPES, Descent
+from training.sources import NAMES_SHA256
 
 _PARTS = {"train": "train", "dev": "dev", "test": "test", "test_unseen": "test, unseen"}
 _SPLITS = {

@@ -16,51 +16,19 @@ well: what they cost is part of the NLL, and any text of the corpus can be score
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.vocabulary import BOUNDARY, Vocabulary, normalize
-from training.corpus import IGNORED, CorpusError, Split, decode_file
+from training.corpus import IGNORED, Corpus, CorpusError, decode_file
 
-HELD_OUT = 10
-"""One part in this many."""
 MIN_CHARACTERS = 1000
 """Fewer leave nothing to learn."""
 
 
-@dataclass(frozen=True)
-class TextCorpus:
-    """A running text.
-
-    Attributes:
-        name: the file's name.
-        text: in NFC, with LF between its lines.
-        sha256: of the file's bytes.
-        size_bytes: of the file.
-    """
-
-    name: str
-    text: str
-    sha256: str
-    size_bytes: int
-
-    def describe(self) -> dict[str, Any]:
-        """What a checkpoint records of its corpus."""
-        return {
-            "name": self.name,
-            "kind": "text",
-            "items": len(self.text),
-            "distinct": len(set(self.text)),
-            "bytes": self.size_bytes,
-            "sha256": self.sha256,
-        }
-
-
-def read_text(path: Path) -> TextCorpus:
+def read_text(path: Path) -> Corpus:
     """Read a UTF-8 file of running text; lines end in LF, CRLF or CR.
 
     Raises:
@@ -76,13 +44,7 @@ def read_text(path: Path) -> TextCorpus:
         raise CorpusError(
             f"{path}: {len(text)} characters; at least {MIN_CHARACTERS} are needed to learn from"
         )
-    return TextCorpus(path.name, text, hashlib.sha256(data).hexdigest(), len(data))
-
-
-def split_text(corpus: TextCorpus) -> Split:
-    """The first nine tenths for training, the last for dev, one string each."""
-    end = len(corpus.text) - len(corpus.text) // HELD_OUT
-    return Split("text", (corpus.text[:end],), (corpus.text[end:],), ())
+    return Corpus(path.name, (text,), hashlib.sha256(data).hexdigest(), len(data), "text")
 
 
 def with_boundaries(chunks: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ from training.compare import (
 )
 from training.corpus import SPLITS, read_corpus, split_corpus
 from training.model_page import write_page
-from training.names import NAMES_SHA256
 from training.published import FIGURES, PAPERS, SOURCES
 from training.recipes import RECIPES
+from training.sources import NAMES_SHA256
 
 NAMES = [a + b + c for a in "kmtz" for b in "aei" for c in ("", "n", "ra", "lia", "s")]
 CHECK = LectureCheck({100: 2.1, 200: 2.0}, 1.9, 1.8)

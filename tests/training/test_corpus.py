@@ -47,7 +47,7 @@ def write(folder: Path, data: bytes) -> Path:
 def test_names_are_the_same_however_lines_end(tmp_path: Path, mark: bytes, end: bytes) -> None:
     data = mark + end.join(name.encode() for name in NAMES) + end
     corpus = read_corpus(write(tmp_path, data))
-    assert list(corpus.lines) == NAMES
+    assert list(corpus.items) == NAMES
     assert corpus.size_bytes == len(data)
     assert corpus.sha256 == hashlib.sha256(data).hexdigest()
 
@@ -55,9 +55,9 @@ def test_names_are_the_same_however_lines_end(tmp_path: Path, mark: bytes, end: 
 def test_names_of_mixed_normalisation_become_one_spelling(tmp_path: Path) -> None:
     data = "\n".join(["Zoé", "Zoe\u0301", "각", "\u1100\u1161\u11a8", *NAMES]).encode()
     corpus = read_corpus(write(tmp_path, data))
-    assert corpus.lines[:4] == ("Zoé", "Zoé", "각", "각")
+    assert corpus.items[:4] == ("Zoé", "Zoé", "각", "각")
     assert corpus.describe()["distinct"] == len(NAMES) + 2
-    split = split_corpus(corpus.lines, "clean")
+    split = split_corpus(corpus.items, "clean")
     assert [*split.train, *split.dev, *split.test].count("Zoé") == 1
 
 
@@ -113,7 +113,7 @@ def test_what_is_no_readable_file_is_named_and_nothing_waits_for_it(
 
 
 def test_names_may_be_of_one_character_only(tmp_path: Path) -> None:
-    lines = read_corpus(write(tmp_path, b"\n".join(b"a" * n for n in range(1, 31)))).lines
+    lines = read_corpus(write(tmp_path, b"\n".join(b"a" * n for n in range(1, 31)))).items
     split = split_corpus(lines, "clean")
     recipe = Recipe("gru", Descent(steps=6, batch_size=8, eval_every=3), n_embd=4, n_embd2=4)
     fitted = fit(recipe, Vocabulary.of(lines), split.train, split.dev, seed=1)
@@ -129,7 +129,7 @@ def test_the_smallest_corpora_have_something_in_every_part(size: int, name: str)
 
 
 def test_makemores_split_is_makemores(names_path: Path) -> None:
-    split = split_corpus(read_corpus(names_path).lines, "makemore")
+    split = split_corpus(read_corpus(names_path).items, "makemore")
     assert [len(split.train), len(split.dev), len(split.test)] == [30033, 1000, 1000]
     digest = hashlib.sha256("\n".join(split.test).encode()).hexdigest()
     assert digest.startswith("2f6b1101c4373be1")
@@ -137,7 +137,7 @@ def test_makemores_split_is_makemores(names_path: Path) -> None:
 
 
 def test_the_lectures_split_is_the_lectures(names_path: Path) -> None:
-    split = split_corpus(read_corpus(names_path).lines, "lecture")
+    split = split_corpus(read_corpus(names_path).items, "lecture")
     words = names_path.read_text().splitlines()
     random.Random(42).shuffle(words)
     assert words[:3] == ["yuheng", "diondre", "xavien"]
@@ -150,7 +150,7 @@ def test_the_lectures_split_is_the_lectures(names_path: Path) -> None:
 
 
 def test_the_clean_split_of_names_txt_stays_what_it_is(names_path: Path) -> None:
-    split = split_corpus(read_corpus(names_path).lines, "clean")
+    split = split_corpus(read_corpus(names_path).items, "clean")
     assert [len(split.train), len(split.dev), len(split.test)] == [23596, 2949, 2949]
     digest = hashlib.sha256("\n".join(split.test).encode()).hexdigest()
     assert digest.startswith("1984d0093360331a")

@@ -16,7 +16,7 @@ from training.fit import count
 
 @pytest.fixture
 def lecture(names_path: Path) -> tuple[tuple[str, ...], Vocabulary, Bigram]:
-    lines = read_corpus(names_path).lines
+    lines = read_corpus(names_path).items
     vocabulary = Vocabulary.of(lines)
     model = Bigram(ModelConfig(block_size=1, vocab_size=27)).double()
     count(model, *encode_lines(lines, vocabulary), smoothing=0.0)
@@ -24,7 +24,7 @@ def lecture(names_path: Path) -> tuple[tuple[str, ...], Vocabulary, Bigram]:
 
 
 def test_bigram_counts_are_the_lectures(names_path: Path) -> None:
-    counts = bigram_counts(read_corpus(names_path).lines)
+    counts = bigram_counts(read_corpus(names_path).items)
     assert counts.total() == 228_146
     assert counts.most_common(5) == [
         ("n.", 6763), ("a.", 6640), ("an", 5438), (".a", 4410), ("e.", 3983),

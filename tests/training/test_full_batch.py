@@ -28,7 +28,7 @@ def unit_normal(vocab_size: int) -> NeuralBigram:
 
 @pytest.fixture
 def lecture(names_path: Path) -> Part:
-    lines = read_corpus(names_path).lines
+    lines = read_corpus(names_path).items
     return encode_lines(lines, Vocabulary.of(lines))
 
 

@@ -182,7 +182,7 @@ def test_the_heat_map_has_every_pair_and_its_count(transformer) -> None:
 
 
 def test_the_heat_map_of_the_lecture_has_its_counts_and_is_small(names_path, make_model) -> None:
-    lines = read_corpus(names_path).lines
+    lines = read_corpus(names_path).items
     made = make_model("bigram", alphabet="abcdefghijklmnopqrstuvwxyz")
     svg = draw_plots(checkpoint_of("bigram", made), lines)["bigrams"]
     assert len(svg) < HEAT_LIMIT_BYTES

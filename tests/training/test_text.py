@@ -13,10 +13,10 @@ from torch import Tensor
 
 from models.vocabulary import Vocabulary
 from tests.training.conftest import TEXT
-from training.corpus import CorpusError
+from training.corpus import Corpus, CorpusError, split_text
 from training.fit import fit
 from training.recipes import Descent, Recipe
-from training.text import MIN_CHARACTERS, TextCorpus, encode_text, read_text, split_text
+from training.text import MIN_CHARACTERS, encode_text, read_text
 
 LOOKUP = Recipe(
     "neural-bigram", Descent(steps=8, batch_size=4, eval_every=4), kind="text", block_size=8
@@ -38,7 +38,7 @@ def test_a_text_is_the_same_however_it_is_written(
     spelled = unicodedata.normalize(form, TEXT).replace("\n", end)  # type: ignore[arg-type]
     data = mark + (end * 2 + spelled + end).encode()
     corpus = read_text(write(tmp_path, data))
-    assert corpus.text == TEXT
+    assert corpus.items[0] == TEXT
     assert corpus.sha256 == hashlib.sha256(data).hexdigest()
     assert corpus.describe()["distinct"] == len(set(TEXT))
 
@@ -71,22 +71,22 @@ def test_a_text_no_model_can_learn_is_refused(tmp_path: Path, data: bytes, cause
 )
 def test_a_poor_text_is_learned_for_what_it_is(tmp_path: Path, text: str) -> None:
     corpus = read_text(write(tmp_path, text.encode()))
-    split = split_text(corpus)
-    vocabulary = Vocabulary.of([corpus.text], ends=False)
+    split = split_text(corpus.items[0])
+    vocabulary = corpus.vocabulary
     fitted = fit(LOOKUP, vocabulary, split.train, split.dev, seed=1)
     assert all(math.isfinite(row["dev_nll"]) for row in fitted.metrics)
 
 
 def test_a_text_in_one_huge_line_is_read(tmp_path: Path) -> None:
     corpus = read_text(write(tmp_path, b"lorem ipsum " * 400_000))
-    assert len(corpus.text) == 4_800_000
+    assert len(corpus.items[0]) == 4_800_000
 
 
 def test_a_text_is_cut_in_two_and_nothing_lost() -> None:
     for size in (1000, 1001, 1009, 1010):
-        corpus = TextCorpus("t", (TEXT * 3)[:size], "", 0)
-        split = split_text(corpus)
-        assert split.train[0] + split.dev[0] == corpus.text
+        text = (TEXT * 3)[:size]
+        split = split_text(text)
+        assert split.train[0] + split.dev[0] == text
         assert (len(split.dev[0]), split.test) == (size // 10, ())
 
 
@@ -101,21 +101,21 @@ def test_chunks_of_a_whole_text_forget_what_came_before_them() -> None:
 
 
 @pytest.fixture(scope="module")
-def korean(names_path: Path) -> TextCorpus:
+def korean(names_path: Path) -> Corpus:
     path = names_path.with_name("korean.txt")
     if not path.exists():
         pytest.skip("NAMEWRIGHT_DATA holds no korean.txt")
     return read_text(path)
 
 
-def test_koreans_rare_characters_are_kept(korean: TextCorpus) -> None:
-    seen = Counter(korean.text)
-    assert (len(korean.text), len(seen)) == (292_062, 1578)
+def test_koreans_rare_characters_are_kept(korean: Corpus) -> None:
+    seen = Counter(korean.items[0])
+    assert (len(korean.items[0]), len(seen)) == (292_062, 1578)
     assert sum(times == 1 for times in seen.values()) == 339
     assert sum(times < 5 for times in seen.values()) == 615
-    vocabulary = Vocabulary.of([korean.text], ends=False)
+    vocabulary = korean.vocabulary
     assert len(vocabulary) == 1579
-    split = split_text(korean)
+    split = split_text(korean.items[0])
     assert len(split.dev[0]) == 29_206
     unseen = set(split.dev[0]) - set(split.train[0])
     assert len(unseen) == 71
@@ -130,10 +130,10 @@ def pair_counts(text: str, vocabulary: Vocabulary) -> Tensor:
 
 
 def test_counting_korean_gives_the_figures_that_a_lookup_table_can_reach(
-    korean: TextCorpus,
+    korean: Corpus,
 ) -> None:
-    split = split_text(korean)
-    vocabulary = Vocabulary.of([korean.text], ends=False)
+    split = split_text(korean.items[0])
+    vocabulary = korean.vocabulary
     train, dev = (pair_counts(part[0], vocabulary) for part in (split.train, split.dev))
 
     def nll(counts: Tensor, pairs: Tensor) -> float:

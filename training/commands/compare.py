@@ -11,10 +11,9 @@ from tqdm import tqdm
 
 from training.commands.output import check_suffix, check_target, write_file
 from training.compare import Entry, check_lecture, find_checkpoints, measure
-from training.corpus import read_corpus
 from training.model_page import write_page
-from training.names import find_names
 from training.plots import draw_nll_comparison
+from training.sources import find_corpus
 
 _PICTURE = "nll.svg"
 _PICTURED = ("makemore", "clean")
@@ -44,7 +43,7 @@ def _compare(options: argparse.Namespace) -> int:
         check_target("--out", options.out)
         check_target("--out", picture)
     found = find_checkpoints(options.folders)
-    corpus = read_corpus(find_names(options.data))
+    corpus = find_corpus("lines", options.data)
     torch.set_num_threads(1)  # as it is served
     entries = [measure(folder, corpus) for folder in tqdm(found, unit="model", disable=None)]
     nlls = _test_nlls(entries, corpus.sha256)

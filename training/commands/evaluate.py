@@ -7,10 +7,9 @@ from typing import Any
 from models.checkpoint import load_checkpoint
 from models.rows import longest_name
 from training.commands.printing import print_evaluation
-from training.corpus import SPLITS, CorpusError, read_corpus, split_corpus
+from training.corpus import SPLITS, CorpusError
 from training.evaluate import evaluate_split
-from training.names import find_names, find_text
-from training.text import read_text, split_text
+from training.sources import find_corpus
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -24,18 +23,14 @@ def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(options.checkpoint)
     model, vocabulary = checkpoint.model, checkpoint.vocabulary
-    if not vocabulary.ends:
-        parts = split_text(read_text(find_text(options.data)))
-        print_evaluation({parts.name: evaluate_split(model, vocabulary, parts)})
-        return 0
-    corpus = read_corpus(find_names(options.data))
-    longest, limit = max(map(len, corpus.lines)), longest_name(model)
-    if longest > limit:
+    corpus = find_corpus(checkpoint.kind, options.data)
+    longest, limit = max(map(len, corpus.items)), longest_name(model, vocabulary)
+    if vocabulary.ends and longest > limit:
         raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
     fitted_on = checkpoint.metadata.training.get("fitted_on")
     split = options.split or (fitted_on if fitted_on in SPLITS else SPLITS[0])
-    if split != fitted_on:
+    (parts,) = corpus.split([split])
+    if parts.name != fitted_on:
         print(f"fitted on {fitted_on}: the held-out parts of {split} may hold training names")
-    parts = split_corpus(corpus.lines, split)
-    print_evaluation({split: evaluate_split(model, vocabulary, parts)})
+    print_evaluation({parts.name: evaluate_split(model, vocabulary, parts)})
     return 0

@@ -3,9 +3,8 @@
 import argparse
 from typing import Any
 
-from training.corpus import read_corpus
 from training.explore import explore
-from training.names import find_names
+from training.sources import find_corpus
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -15,5 +14,5 @@ def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    print(explore(read_corpus(find_names(options.data))))
+    print(explore(find_corpus("lines", options.data)))
     return 0

@@ -15,16 +15,13 @@ from tqdm import tqdm
 
 from models.errors import ConfigError
 from training.bundle import bundle, state_folder
+from training.commands.options import STOPPED, add_run_options, check_device, positive
 from training.commands.printing import print_evaluation
-from training.corpus import SPLITS, Corpus, read_corpus
-from training.descent import PRECISIONS, Run
-from training.names import find_names, find_text
+from training.corpus import SPLITS
+from training.descent import Run
 from training.parallel import joined
-from training.recipes import RECIPES, Descent, Recipe, find_recipe
-from training.text import TextCorpus, read_text
-
-STOPPED = 130
-"""Exit status of a run that was asked to stop, as shells have it for Ctrl-C."""
+from training.recipes import RECIPES, Descent, find_recipe
+from training.sources import find_corpus
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -56,41 +53,6 @@ def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_fit)
 
 
-def add_run_options(command: argparse.ArgumentParser) -> None:
-    """Add what every verb that trains takes."""
-    command.add_argument(
-        "--seed",
-        type=_seed,
-        default=3407,
-        help="of initialisation, data order and dropout, 0 to 4294967295; 3407 if not given",
-    )
-    command.add_argument(
-        "--device",
-        choices=["cpu", "cuda"],
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="cuda where there is one, if not given",
-    )
-    command.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default=PRECISIONS[0],
-        help="of matrix products in training; weights stay float32",
-    )
-
-
-def check_device(device: str) -> None:
-    """Raise ConfigError where there is no such device."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: torch finds no CUDA device")
-
-
-def read_items(recipe: Recipe, path: Path | None) -> Corpus | TextCorpus:
-    """The corpus for a recipe: the file given, or the one of its kind that there is."""
-    if recipe.kind == "text":
-        return read_text(find_text(path))
-    return read_corpus(find_names(path))
-
-
 def _fit(options: argparse.Namespace) -> int:
     check_device(options.device)
     recipe = find_recipe(options.recipe)
@@ -98,7 +60,7 @@ def _fit(options: argparse.Namespace) -> int:
         if not isinstance(recipe.method, Descent):
             raise ConfigError(f"--steps: {options.recipe} is not fitted by steps of its own")
         recipe = replace(recipe, method=replace(recipe.method, steps=options.steps))
-    corpus = read_items(recipe, options.data)
+    corpus = find_corpus(recipe.kind, options.data)
     _check_out(options.out)
     with joined(options.device) as group:
         if options.restart and group.rank == 0:
@@ -134,18 +96,3 @@ def _check_out(out: Path) -> None:
 
 def _report(row: dict[str, Any]) -> None:
     tqdm.write(json.dumps(row), file=sys.stderr)
-
-
-def _seed(text: str) -> int:
-    seed = int(text)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError("allowed: 0 to 4294967295")
-    return seed
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("allowed: 1 and more")
-    return number

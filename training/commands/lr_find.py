@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from training.commands.fit import STOPPED, positive
+from training.commands.options import STOPPED, positive
 from training.commands.output import check_suffix, check_target, write_file
 from training.commands.short_runs import add_task_options, read_task
 from training.descent import Run

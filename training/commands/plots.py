@@ -1,15 +1,13 @@
 """plots: a checkpoint's pictures, drawn anew."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.checkpoint import Checkpoint, load_checkpoint, replace_plots
-from training.corpus import CorpusError, read_corpus
-from training.names import find_names, find_text
+from models.checkpoint import load_checkpoint, replace_plots
+from training.corpus import CorpusError
 from training.plots import draw_plots
-from training.text import read_text
+from training.sources import find_corpus
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -23,32 +21,17 @@ def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
 
 def _plots(options: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(options.checkpoint)
-    plots = draw_plots(checkpoint, _items(checkpoint, options.data))
+    corpus = find_corpus(checkpoint.kind, options.data)
+    fitted_on = checkpoint.metadata.corpus.get("sha256")
+    if fitted_on not in (None, corpus.sha256):
+        raise CorpusError(
+            f"{corpus.name}: its sha256 is {corpus.sha256}; the checkpoint was fitted on "
+            f"{checkpoint.metadata.corpus.get('name')} of sha256 {fitted_on}. "
+            "Give that file with --data"
+        )
+    plots = draw_plots(checkpoint, corpus.items)
     replace_plots(options.checkpoint, plots)
     for name, svg in sorted(plots.items()):
         print(f"plots/{name}.svg  {len(svg):,} bytes")
     print(f"saved {options.checkpoint}")
     return 0
-
-
-def _items(checkpoint: Checkpoint, data: Path | None) -> Sequence[str]:
-    """The corpus that a checkpoint was fitted on.
-
-    Raises:
-        CorpusError: it cannot be read, or it is another one.
-    """
-    items: Sequence[str]
-    if checkpoint.vocabulary.ends:
-        names = read_corpus(find_names(data))
-        items, sha256, file = names.lines, names.sha256, names.name
-    else:
-        text = read_text(find_text(data))
-        items, sha256, file = [text.text], text.sha256, text.name
-    fitted_on = checkpoint.metadata.corpus.get("sha256")
-    if fitted_on not in (None, sha256):
-        raise CorpusError(
-            f"{file}: its sha256 is {sha256}; the checkpoint was fitted on "
-            f"{checkpoint.metadata.corpus.get('name')} of sha256 {fitted_on}. "
-            "Give that file with --data"
-        )
-    return items

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tqdm import tqdm
 
 from models.errors import ConfigError
-from training.commands.fit import STOPPED, positive
+from training.commands.options import STOPPED, positive
 from training.commands.output import check_target
 from training.commands.short_runs import add_task_options, read_task
 from training.descent import Run

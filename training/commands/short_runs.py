@@ -7,10 +7,10 @@ import torch
 
 from models.errors import ConfigError
 from models.vocabulary import Vocabulary
-from training.commands.fit import add_run_options, check_device, read_items
-from training.corpus import SPLITS, Split, split_corpus
+from training.commands.options import add_run_options, check_device
+from training.corpus import SPLITS, Split
 from training.recipes import RECIPES, Descent, Recipe, find_recipe
-from training.text import TextCorpus, split_text
+from training.sources import find_corpus
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,9 @@ def read_task(options: argparse.Namespace) -> Task:
         )
     # More threads lose more to waiting for one another than they win at these sizes.
     torch.set_num_threads(1)
-    corpus = read_items(recipe, options.data)
-    if isinstance(corpus, TextCorpus):
-        vocabulary, split = Vocabulary.of([corpus.text], ends=False), split_text(corpus)
-    else:
-        vocabulary, split = Vocabulary.of(corpus.lines), split_corpus(corpus.lines, options.split)
-    return Task(recipe, recipe.method, vocabulary, split)
+    corpus = find_corpus(recipe.kind, options.data)
+    (split,) = corpus.split([options.split])
+    return Task(recipe, recipe.method, corpus.vocabulary, split)
 
 
 def _names_of_descent() -> list[str]:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pooch
 import requests
 
-from training.corpus import CorpusError
+from training.corpus import Corpus, CorpusError, read_corpus
+from training.text import read_text
 
 NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 NAMES_SOURCE = "karpathy/makemore, from US Social Security Administration data, 2018"
 NAMES_LICENCE = "MIT (repository); the names are public-domain US government data"
-
 
 KOREAN_SHA256 = "99241dcc43ca719e1b93a3c6333e379e7dd62aafc146f53d92cad83e49e9de44"
 KOREAN_SOURCE = "Universal Dependencies, UD_Korean-Kaist and UD_Korean-GSD (dev and test parts)"
@@ -28,6 +28,19 @@ KNOWN = {
     KOREAN_SHA256: {"source": KOREAN_SOURCE, "licence": KOREAN_LICENCE},
 }
 """Where a corpus of this sha256 comes from, for the record of what was fitted on it."""
+
+
+def find_corpus(kind: str, path: Path | None = None) -> Corpus:
+    """Read the corpus of a kind: the file given, or else the one there is.
+
+    Args:
+        kind: `lines` or `text`.
+        path: the caller's own file.
+
+    Raises:
+        CorpusError: it is not to be found, or no model can be fitted on it.
+    """
+    return read_text(find_text(path)) if kind == "text" else read_corpus(find_names(path))
 
 
 def find_names(path: Path | None = None, *, url: str = NAMES_URL) -> Path:

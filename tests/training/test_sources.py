@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import training.names
+import training.sources
 from training.corpus import CorpusError
-from training.names import find_names, find_text
+from training.sources import find_names, find_text
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -98,7 +98,7 @@ def test_a_damaged_cache_is_downloaded_again(served: tuple[Path, str], names_pat
 
 
 def test_the_address_is_makemores_public_repository() -> None:
-    assert training.names.NAMES_URL.startswith(
+    assert training.sources.NAMES_URL.startswith(
         "https://raw.githubusercontent.com/karpathy/makemore"
     )
 
