@@ -1,11 +1,12 @@
 """The hyperparameters of a model, under makemore's names.
 
 One frozen dataclass serves every architecture; each reads the fields it has a
-use for. `dropout` acts in training mode alone, `members` are a mixture's.
+use for. `dropout` acts in training mode alone, `members` are a mixture's, and
+`n_grams`, which follows from the corpus, is an n-gram model's.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from models.errors import ConfigError
@@ -19,7 +20,11 @@ _LARGEST = {
     "n_head": 256,
     "n_embd": 8192,
     "n_embd2": 32768,
+    "n_grams": 1 << 26,
 }
+_SMALLEST = {"vocab_size": 2, "n_grams": 0}
+_OPTIONAL = ("members", "n_grams")
+"""Left out of a dict by models that have none."""
 MAX_MEMBERS = 64
 
 
@@ -36,6 +41,7 @@ class ModelConfig:
         n_embd2: H, width of the hidden layer, >= 1.
         dropout: probability of dropping an activation in training, 0 <= dropout < 1.
         members: the models that a mixture is made of, at most 64; none of them has members.
+        n_grams: G, how many n-grams have a count, >= 0.
 
     Raises:
         ConfigError: a value is of the wrong type or out of its range.
@@ -49,11 +55,12 @@ class ModelConfig:
     n_embd2: int = 1
     dropout: float = 0.0
     members: "tuple[Member, ...]" = ()
+    n_grams: int = 0
 
     def __post_init__(self) -> None:
         for name, largest in _LARGEST.items():
             value = getattr(self, name)
-            smallest = 2 if name == "vocab_size" else 1
+            smallest = _SMALLEST.get(name, 1)
             if type(value) is not int or not smallest <= value <= largest:
                 raise ConfigError(
                     f"{name} must be an integer from {smallest} to {largest}, not {value!r}"
@@ -67,15 +74,13 @@ class ModelConfig:
                 raise ConfigError("a member has no members and the vocab_size of its mixture")
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields in declaration order, ready for JSON; `members` only where there are some."""
-        values = asdict(replace(self, members=()))
-        del values["members"]
-        if self.members:
-            values["members"] = [
-                {"architecture": member.architecture, "config": member.config.to_dict()}
-                for member in self.members
-            ]
-        return values
+        """The fields in declaration order, ready for JSON; no empty `members` or `n_grams`."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["members"] = [
+            {"architecture": member.architecture, "config": member.config.to_dict()}
+            for member in self.members
+        ]
+        return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":
@@ -84,15 +89,16 @@ class ModelConfig:
         Raises:
             ConfigError: a field is missing, unknown, or out of its range.
         """
-        given = dict(values)
-        members = given.pop("members", [])
-        expected = {field.name for field in fields(cls)} - {"members"}
-        if set(given) != expected:
-            odd = ", ".join(sorted(set(given) ^ expected))
-            raise ConfigError(f"missing or unknown hyperparameters: {odd}")
-        if "members" in values and not (isinstance(members, list) and members):
-            raise ConfigError("members is a list of models, or is left out")
-        return cls(**given, members=tuple(Member.from_dict(member) for member in members))
+        expected = {field.name for field in fields(cls)}
+        if odd := (set(values) | {*_OPTIONAL}) ^ expected:
+            raise ConfigError(f"missing or unknown hyperparameters: {', '.join(sorted(odd))}")
+        for name in _OPTIONAL:
+            if name in values and not values[name]:
+                raise ConfigError(f"{name} is empty; leave it out")
+        members = values.get("members", [])
+        if not isinstance(members, list):
+            raise ConfigError("members is a list of models")
+        return cls(**{**values, "members": tuple(map(Member.from_dict, members))})
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,11 @@ class Mixture(LanguageModel):
         self._sizes: tuple[int, ...] = ()  # tensors in each member's state
         self.register_buffer("weights", torch.full((len(members),), 1 / len(members)))
 
+    @property
+    def parameter_count(self) -> int:
+        """The members' together, and their weights."""
+        return sum(member.parameter_count for member in self._each()) + self.weights.numel()
+
     def forward(self, token_ids: Tensor) -> Tensor:
         """(B, T) token_ids, T <= block_size, to (B, T, V) logits: log-probabilities."""
         return self._mix([member(token_ids) for member in self._each()])

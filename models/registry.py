@@ -12,12 +12,14 @@ from models.errors import ConfigError
 from models.mixture import Mixture
 from models.mlp import MLP
 from models.neural_bigram import NeuralBigram
+from models.ngram import NGram
 from models.recurrent import GRU, LSTM, RNN
 from models.transformer import Transformer
 
 ARCHITECTURES: dict[str, type[LanguageModel]] = {
     "bigram": Bigram,
     "neural-bigram": NeuralBigram,
+    "ngram": NGram,
     "mlp": MLP,
     "bow": BagOfWords,
     "rnn": RNN,

@@ -55,7 +55,8 @@ def make_model() -> Callable[..., tuple[LanguageModel, Vocabulary]]:
         **sizes: int,
     ) -> tuple[LanguageModel, Vocabulary]:
         vocabulary = Vocabulary.of([alphabet], ends=KINDS[kind])
-        config = ModelConfig(vocab_size=len(vocabulary), **(SIZES | sizes))
+        n_grams = {"n_grams": 600} if architecture == "ngram" else {}
+        config = ModelConfig(vocab_size=len(vocabulary), **(SIZES | n_grams | sizes))
         if architecture == "mixture":
             members = tuple(Member(name, config) for name in ("gru", "transformer", "mlp"))
             config = replace(config, members=members)
@@ -112,7 +113,11 @@ def _randomize(model: LanguageModel) -> None:
     for name, buffer in model.named_buffers():
         if name.endswith("weights"):  # of a mixture
             buffer.copy_(torch.rand(buffer.shape).softmax(0))
+        elif name.endswith("discount"):
+            buffer.fill_(0.75)
         elif buffer.is_floating_point():  # running averages of batch normalisation, smoothing
             buffer.copy_(0.5 + torch.rand(buffer.shape))
-        else:  # counts
+        elif name.endswith("cumulative"):  # of n-grams; their keys are a whole trie's
+            buffer[1:] = torch.randint(0, 20, buffer[1:].shape).cumsum(0)
+        elif not name.endswith("keys"):  # counts
             buffer.copy_(torch.randint(0, 20, buffer.shape))

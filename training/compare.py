@@ -19,9 +19,10 @@ from models.neural_bigram import NeuralBigram
 from models.request import MAX_NAMES, GenerationRequest
 from models.rows import ROWS
 from training.corpus import Corpus, encode_lines, split_corpus
+from training.counting import count
 from training.evaluate import mean_nll
 from training.explore import LECTURE_SEED
-from training.fit import count, descend_fully
+from training.fit import descend_fully
 from training.recipes import RECIPES, FullBatch
 
 NOVELTY_SEED = 0

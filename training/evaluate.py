@@ -1,6 +1,6 @@
 """Exact NLLs over whole splits: every character counts once, summed in float64."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -28,14 +28,19 @@ def mean_nll(model: LanguageModel, inputs: Tensor, targets: Tensor, *, ends: boo
     training = model.training
     model.eval()
     total = torch.zeros((), dtype=torch.float64)
-    size = max(1, _BATCH_LOGITS // (model.config.vocab_size * inputs.shape[1]))
-    for start in range(0, len(inputs), size):
-        batch = slice(start, start + size)
+    for batch in batches_of(model, inputs):
         logits = model(inputs[batch].to(model.device)).double()
         own = targets[batch].to(logits.device)
         total += cross_entropy(logits, own, reduction="sum", ends=ends).cpu()
     model.train(training)
     return float(total / (targets != IGNORED).sum())
+
+
+def batches_of(model: LanguageModel, inputs: Tensor) -> Iterator[slice]:
+    """Rows of (N, T) inputs to evaluate at a time, so that their logits take little memory."""
+    size = max(1, _BATCH_LOGITS // (model.config.vocab_size * inputs.shape[1]))
+    for start in range(0, len(inputs), size):
+        yield slice(start, start + size)
 
 
 def encode_items(

@@ -10,8 +10,8 @@ from models.bigram import Bigram
 from models.config import ModelConfig
 from models.vocabulary import BOUNDARY, Vocabulary
 from training.corpus import Corpus, encode_lines
+from training.counting import count
 from training.evaluate import mean_nll
-from training.fit import count
 
 LECTURE_SEED = 2147483647
 _BAR = 50

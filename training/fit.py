@@ -15,19 +15,21 @@ from models.config import Member
 from models.errors import ConfigError
 from models.mixture import Mixture
 from models.neural_bigram import NeuralBigram
+from models.ngram import NGram
 from models.registry import build_model
 from models.rows import longest_name
 from models.vocabulary import Vocabulary
 from training.batches import Batches, LineBatches, TextBatches
-from training.corpus import IGNORED, CorpusError, encode_lines
+from training.corpus import CorpusError, encode_lines
+from training.counting import count, ngram_counts, pair_counts, set_ngrams
 from training.descent import Run, Trainer
 from training.evaluate import mean_nll
-from training.recipes import Counting, Descent, Ensemble, FullBatch, Recipe
+from training.mixing import mix
+from training.recipes import Counting, Descent, Discounting, Ensemble, FullBatch, Recipe
 from training.resume import Place
 
 _REPORTED = 20
 """Entries in the curve of full-batch descent."""
-_EM_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -74,36 +76,17 @@ def fit(
     """
     if isinstance(recipe.method, Ensemble):
         return _fit_mixture(recipe, vocabulary, train, dev, seed=seed, run=run)
-    model = initialise(recipe, vocabulary, (*train, *dev), seed)
     if isinstance(recipe.method, Descent):
-        return _descend(recipe, vocabulary, model, train, dev, seed=seed, run=run)
+        return _descend(recipe, vocabulary, train, dev, seed=seed, run=run)
     started = time.monotonic()
-    training_data, dev_data = encode_lines(train, vocabulary), encode_lines(dev, vocabulary)
-    if isinstance(recipe.method, Counting) and isinstance(model, Bigram):
-        count(model, *training_data, smoothing=recipe.method.smoothing)
-        metrics = [{"step": 0, "dev_nll": mean_nll(model, *dev_data)}]
-    elif isinstance(recipe.method, FullBatch) and isinstance(model, NeuralBigram):
-        metrics = descend_fully(model, *training_data, recipe.method, dev_data)
+    if isinstance(recipe.method, Discounting):
+        model, metrics = _discount(recipe, vocabulary, train, dev)
     else:
-        way = type(recipe.method).__name__
-        raise ConfigError(f"{recipe.architecture} cannot be fitted by {way}")
+        model, metrics = _fit_pairs(recipe, vocabulary, train, dev, seed)
     for row in metrics:
         run.report(row)
     best_step = int(metrics[-1]["step"])
     return Fitted(model.eval(), tuple(metrics), best_step, time.monotonic() - started)
-
-
-def count(model: Bigram, inputs: Tensor, targets: Tensor, smoothing: float) -> None:
-    """Set a bigram model's counts to those of (N, T) inputs and targets, in place."""
-    model.counts.copy_(pair_counts(inputs, targets, model.config.vocab_size))
-    model.smoothing.fill_(smoothing)
-
-
-def pair_counts(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
-    """(V, V) int64: how often the column's character followed the row's."""
-    seen = targets != IGNORED
-    pairs = inputs[seen] * vocab_size + targets[seen]
-    return torch.bincount(pairs, minlength=vocab_size**2).view(vocab_size, vocab_size)
 
 
 def descend_fully(
@@ -160,43 +143,61 @@ def make_batches(
     )  # fmt: skip
 
 
-def mix(mixture: Mixture, inputs: Tensor, targets: Tensor) -> None:
-    """Choose a mixture's weights for (N, T) inputs and targets, in place.
-
-    Expectation maximisation (Jelinek and Mercer 1980): a member's weight becomes
-    the mean share it had in predicting a character, until nothing changes. The
-    NLL is convex in the weights, so that this is the best there is.
-    """
-    seen = targets != IGNORED
-    with torch.inference_mode():
-        log_probs = mixture.double().eval().member_log_probs(inputs)[:, seen]  # (M, N, V)
-        chosen = targets[seen].expand(len(log_probs), -1)[..., None]  # (M, N, 1)
-        probs = log_probs.gather(-1, chosen)[..., 0].exp()  # (M, N)
-        weights = torch.full((len(probs), 1), 1 / len(probs), dtype=probs.dtype)
-        for _ in range(_EM_STEPS):
-            joint = weights * probs
-            weights = (joint / joint.sum(0)).mean(1, keepdim=True)
-    mixture.float()
-    mixture.weights.copy_(weights[:, 0])
-
-
 def initialise(
-    recipe: Recipe, vocabulary: Vocabulary, items: Sequence[str], seed: int
+    recipe: Recipe, vocabulary: Vocabulary, items: Sequence[str], seed: int, n_grams: int = 0
 ) -> LanguageModel:
     """The model of a recipe before its first step; CorpusError if the items do not fit it."""
     longest = max(map(len, items))
     torch.manual_seed(seed)
-    model = build_model(recipe.architecture, recipe.model_config(len(vocabulary), longest))
+    config = recipe.model_config(len(vocabulary), longest, n_grams)
+    model = build_model(recipe.architecture, config)
     if vocabulary.ends and longest > (limit := longest_name(model, vocabulary)):
         raise CorpusError(f"a line of {longest} characters; the model holds {limit}")
     return model
 
 
+_Metrics = list[dict[str, Any]]
+
+
+def _fit_pairs(
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], seed: int
+) -> tuple[LanguageModel, _Metrics]:
+    """A bigram model, by counting or by descent on the counts, and its curve."""
+    model = initialise(recipe, vocabulary, (*train, *dev), seed)
+    training_data, dev_data = encode_lines(train, vocabulary), encode_lines(dev, vocabulary)
+    if isinstance(recipe.method, Counting) and isinstance(model, Bigram):
+        count(model, *training_data, smoothing=recipe.method.smoothing)
+        return model, [{"step": 0, "dev_nll": mean_nll(model, *dev_data)}]
+    if isinstance(recipe.method, FullBatch) and isinstance(model, NeuralBigram):
+        return model, descend_fully(model, *training_data, recipe.method, dev_data)
+    raise _no_way(recipe)
+
+
+def _discount(
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str]
+) -> tuple[LanguageModel, _Metrics]:
+    """An n-gram model and its curve, which is a point."""
+    items = (*train, *dev)
+    size = recipe.model_config(len(vocabulary), max(map(len, items))).block_size
+    _, targets = encode_lines(train, vocabulary)
+    keys, cumulative = ngram_counts(targets, len(vocabulary), size)
+    model = initialise(recipe, vocabulary, items, seed=0, n_grams=len(keys))
+    if not isinstance(model, NGram):
+        raise _no_way(recipe)
+    set_ngrams(model, keys, cumulative, cast(Discounting, recipe.method).discount)
+    return model, [{"step": 0, "dev_nll": mean_nll(model, *encode_lines(dev, vocabulary))}]
+
+
+def _no_way(recipe: Recipe) -> ConfigError:
+    return ConfigError(f"{recipe.architecture} cannot be fitted by {type(recipe.method).__name__}")
+
+
 def _descend(
-    recipe: Recipe, vocabulary: Vocabulary, model: LanguageModel,
-    train: Sequence[str], dev: Sequence[str], *, seed: int, run: Run,
+    recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
+    seed: int, run: Run,
 ) -> Fitted:  # fmt: skip
     method = cast(Descent, recipe.method)
+    model = initialise(recipe, vocabulary, (*train, *dev), seed)
     batches = make_batches(
         recipe, vocabulary, train, dev, block_size=model.config.block_size, seed=seed
     )

@@ -18,6 +18,7 @@ PAPERS = {
     "lstm": ("Graves 2013", "https://arxiv.org/abs/1308.0850"),
     "cnn": ("van den Oord et al. 2016", "https://arxiv.org/abs/1609.03499"),
     "transformer": ("Vaswani et al. 2017", "https://arxiv.org/abs/1706.03762"),
+    "ngram": ("Kneser and Ney 1995", "https://doi.org/10.1109/ICASSP.1995.479394"),
     "mixture": ("Lakshminarayanan et al. 2017", "https://arxiv.org/abs/1612.01474"),
 }
 """By architecture: the paper, and its address."""

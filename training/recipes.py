@@ -4,7 +4,7 @@ Adding a model: a function that returns its recipe, and a line in RECIPES.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from models.config import ModelConfig
@@ -23,6 +23,17 @@ class Counting:
 
     smoothing: float = 1.0
     whole_corpus: bool = False
+
+
+@dataclass(frozen=True)
+class Discounting:
+    """Fitting an n-gram model by counting.
+
+    Attributes:
+        discount: taken off every count, above 0 and at most 1.
+    """
+
+    discount: float
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,8 @@ class Ensemble:
     """Fitting each member of a mixture on its own, then the weights of their mean.
 
     Attributes:
-        members: recipes of the members, each fitted by Descent; member i has seed + i.
+        members: recipes of the members, each counted or fitted by Descent; member i
+            has seed + i.
     """
 
     members: "tuple[Recipe, ...]"
@@ -98,7 +110,7 @@ class Recipe:
     """
 
     architecture: str
-    method: Counting | FullBatch | Descent | Ensemble
+    method: Counting | Discounting | FullBatch | Descent | Ensemble
     kind: str = "lines"
     block_size: int | None = None
     n_layer: int = 1
@@ -107,7 +119,7 @@ class Recipe:
     n_embd2: int = 1
     dropout: float = 0.0
 
-    def model_config(self, vocab_size: int, longest: int) -> ModelConfig:
+    def model_config(self, vocab_size: int, longest: int, n_grams: int = 0) -> ModelConfig:
         """The hyperparameters for a corpus of `vocab_size` and a longest line of `longest`."""
         return ModelConfig(
             block_size=self.block_size or longest + 1,
@@ -117,6 +129,7 @@ class Recipe:
             n_embd=self.n_embd,
             n_embd2=self.n_embd2,
             dropout=self.dropout,
+            n_grams=n_grams,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -132,6 +145,11 @@ def bigram() -> Recipe:
 def neural_bigram() -> Recipe:
     """The lecture's single layer, with its penalty."""
     return Recipe("neural-bigram", FullBatch(whole_corpus=True), block_size=1)
+
+
+def ngram() -> Recipe:
+    """Four characters of context, and the discount that is best for the model alone."""
+    return Recipe("ngram", Discounting(0.8), block_size=4)
 
 
 def mlp() -> Recipe:
@@ -180,17 +198,19 @@ def transformer() -> Recipe:
 
 
 def mixture() -> Recipe:
-    """The best within a million parameters: recurrent nets of several kinds and a Transformer."""
+    """The best within a million parameters: nets of several kinds, and n-grams.
+
+    The nets learn what names have in common, the n-grams hardly smoothed know those
+    that there are by heart.
+    """
     recurrent = Descent(steps=7000, learning_rate=3e-3)
     members = (
         Recipe("gru", recurrent, n_layer=2, n_embd=48, n_embd2=160, dropout=0.35),
         transformer(),
         Recipe("lstm", recurrent, n_layer=1, n_embd=48, n_embd2=224, dropout=0.35),
-        Recipe(
-            "transformer", Descent(steps=6000, learning_rate=2e-3),
-            n_layer=3, n_head=4, n_embd=80, dropout=0.12,
-        ),
-    )  # fmt: skip
+        replace(transformer(), dropout=0.05),
+        replace(ngram(), method=Discounting(0.25)),
+    )
     return Recipe("mixture", Ensemble(members))
 
 
@@ -216,6 +236,7 @@ def korean_gpt() -> Recipe:
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "bigram": bigram,
     "neural-bigram": neural_bigram,
+    "ngram": ngram,
     "mlp": mlp,
     "mlp-lecture": mlp_lecture,
     "bow": bow,

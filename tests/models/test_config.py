@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from models.config import ModelConfig
+from models.config import MAX_MEMBERS, Member, ModelConfig
 from models.errors import ConfigError
 
 SMALL = {"block_size": 3, "vocab_size": 5}
@@ -53,3 +53,46 @@ def test_a_dict_with_missing_or_unknown_hyperparameters_is_refused(change, odd):
     change(values)
     with pytest.raises(ConfigError, match=f"missing or unknown hyperparameters: {odd}$"):
         ModelConfig.from_dict(values)
+
+
+def test_members_and_ngrams_survive_the_way_through_a_dict_and_are_left_out_where_there_are_none():
+    plain = ModelConfig(**SMALL)
+    counted = ModelConfig(**SMALL, n_grams=7)
+    mixture = ModelConfig(**SMALL, members=(Member("gru", plain), Member("ngram", counted)))
+    assert "members" not in counted.to_dict()
+    assert "n_grams" not in plain.to_dict()
+    for config in (counted, mixture):
+        assert ModelConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"members": []}, "members is empty; leave it out"),
+        ({"n_grams": 0}, "n_grams is empty; leave it out"),
+        ({"n_grams": -1}, "n_grams must be an integer from 0"),
+        ({"n_grams": 1.5}, "n_grams must be an integer from 0"),
+        ({"members": {"gru": {}}}, "members is a list"),
+        ({"members": ["gru"]}, "a member has an architecture and a config"),
+        ({"members": [{"architecture": "gru"}]}, "a member has an architecture and a config"),
+        ({"members": [{"architecture": "gru", "config": 3}]}, "config is an object"),
+        ({"members": [{"architecture": "gru", "config": {}}]}, "missing or unknown"),
+    ],
+)
+def test_members_or_ngrams_that_are_none_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        ModelConfig.from_dict(ModelConfig(**SMALL).to_dict() | change)
+
+
+def test_mixtures_are_not_nested_nor_of_several_alphabets_nor_endless():
+    plain = ModelConfig(**SMALL)
+    mixture = ModelConfig(**SMALL, members=(Member("gru", plain),))
+    values = mixture.to_dict()
+    values["members"] = [{"architecture": "mixture", "config": mixture.to_dict()}]
+    with pytest.raises(ConfigError, match="without members"):
+        ModelConfig.from_dict(values)
+    other = Member("gru", ModelConfig(block_size=3, vocab_size=6))
+    with pytest.raises(ConfigError, match="the vocab_size of its mixture"):
+        ModelConfig(**SMALL, members=(other,))
+    with pytest.raises(ConfigError, match=f"{MAX_MEMBERS + 1} members"):
+        ModelConfig(**SMALL, members=(Member("gru", plain),) * (MAX_MEMBERS + 1))

@@ -12,9 +12,10 @@ CONFIG = ModelConfig(block_size=4, vocab_size=5, n_layer=2, n_head=2, n_embd=8, 
 
 
 def config_of(architecture: str) -> ModelConfig:
-    """CONFIG, with members where they are needed."""
+    """CONFIG, with members or n-grams where they are needed."""
     members = (Member("rnn", CONFIG), Member("cnn", CONFIG))
-    return replace(CONFIG, members=members) if architecture == "mixture" else CONFIG
+    needed = {"mixture": {"members": members}, "ngram": {"n_grams": 30}}
+    return replace(CONFIG, **needed.get(architecture, {}))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -72,3 +73,16 @@ def test_a_width_that_the_heads_do_not_divide_is_refused():
 def test_parameter_count_is_the_published_one(architecture, sizes, count):
     config = ModelConfig(**({"block_size": 16, "vocab_size": 27} | sizes))
     assert build_model(architecture, config).parameter_count == count
+
+
+def test_an_ngram_model_has_ngrams():
+    with pytest.raises(ConfigError, match="n_grams is 0"):
+        build_model("ngram", CONFIG)
+
+
+def test_a_mixture_has_the_parameters_of_its_members_and_a_weight_each():
+    config = replace(CONFIG, n_grams=30)
+    members = (Member("rnn", CONFIG), Member("ngram", config))
+    mixture = build_model("mixture", replace(CONFIG, members=members))
+    rnn = build_model("rnn", CONFIG)
+    assert mixture.parameter_count == rnn.parameter_count + 30 + 2

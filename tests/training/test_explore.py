@@ -9,9 +9,9 @@ from models.bigram import Bigram
 from models.config import ModelConfig
 from models.vocabulary import Vocabulary
 from training.corpus import encode_lines, read_corpus
+from training.counting import count
 from training.evaluate import mean_nll
 from training.explore import bigram_counts, explore, lecture_samples
-from training.fit import count
 
 
 @pytest.fixture

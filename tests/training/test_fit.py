@@ -125,7 +125,8 @@ def test_bfloat16_trains_to_another_but_like_curve() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_builds_a_model_of_the_registry(name: str) -> None:
     recipe = RECIPES[name]()
-    config = recipe.model_config(vocab_size=27, longest=15)
+    n_grams = 9 if recipe.architecture == "ngram" else 0
+    config = recipe.model_config(vocab_size=27, longest=15, n_grams=n_grams)
     assert config.vocab_size == 27
     assert recipe.architecture in ARCHITECTURES
     if recipe.architecture != "mixture":

@@ -12,8 +12,9 @@ from models.vocabulary import Vocabulary
 from tests.training.conftest import NAMES, VOCABULARY
 from training.batches import Part
 from training.corpus import encode_lines, read_corpus
+from training.counting import count
 from training.evaluate import mean_nll
-from training.fit import count, descend_fully, fit
+from training.fit import descend_fully, fit
 from training.loss import cross_entropy
 from training.recipes import FullBatch, Recipe
 

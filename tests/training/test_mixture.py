@@ -7,13 +7,16 @@ from typing import cast
 import pytest
 import torch
 
+from models.checkpoint import Checkpoint
 from models.mixture import Mixture
 from tests.training.conftest import NAMES, TINY, VOCABULARY, assert_same_weights
 from training.corpus import encode_lines
 from training.descent import Run
 from training.evaluate import mean_nll
-from training.fit import Fitted, fit, mix
-from training.recipes import Ensemble, Recipe
+from training.fit import Fitted, fit
+from training.mixing import mix
+from training.plots import draw_plots
+from training.recipes import Discounting, Ensemble, Recipe
 
 RECIPE = TINY["mixture"]
 TRAIN, DEV = NAMES[:26], NAMES[26:]
@@ -99,3 +102,20 @@ def test_a_mixture_of_one_is_that_one() -> None:
     inputs, _ = encode_lines(NAMES, VOCABULARY)
     torch.testing.assert_close(mixture(inputs), alone(inputs).log_softmax(-1))
     assert mixture.weights.tolist() == [1.0]
+
+
+def test_a_counted_member_is_weighed_as_the_others() -> None:
+    gru, transformer = cast(Ensemble, RECIPE.method).members
+    counted = Recipe("ngram", Discounting(0.25), block_size=2)
+    recipe = replace(RECIPE, method=Ensemble((gru, counted, transformer)))
+    fitted = fit_mixture(recipe)
+    assert [row.get("member") for row in fitted.metrics] == [0, 0, 0, 1, 2, 2, 2, None]
+    assert all(weight > 0 for weight in mixture_of(fitted).weights.tolist())
+    assert_same_weights(
+        mixture_of(fitted).members[1], fit(counted, VOCABULARY, TRAIN, DEV, seed=0).model
+    )
+    checkpoint = Checkpoint("mixture", fitted.model, VOCABULARY, metrics=fitted.metrics)
+    curves = draw_plots(checkpoint, NAMES)["loss"].decode()
+    assert "1 gru" in curves
+    assert "3 transformer" in curves
+    assert "ngram" not in curves  # it has no steps

@@ -187,14 +187,15 @@ def _draw_members(
 def _by_member(
     checkpoint: Checkpoint, rows: Sequence[dict[str, Any]]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The curve of each member with its name; of any other model, the one there is."""
+    """The curve of each member that has one, with its name; of any other model, its own."""
     members = checkpoint.model.config.members
     if not members:
         return [(checkpoint.architecture, list(rows))]
-    return [
+    curves = [
         (f"{i + 1} {member.architecture}", [row for row in rows if row.get("member") == i])
         for i, member in enumerate(members)
     ]
+    return [(name, curve) for name, curve in curves if curve]  # n-grams are counted
 
 
 def _rate(rate: float) -> str:

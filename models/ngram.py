@@ -1,0 +1,113 @@
+"""n-gram model: counts of every context up to block_size characters, interpolated.
+
+The counts of a long context say much about few names, those of a short one
+little about many. So each context's counts give up a little, its discount, and
+what was given up is shared out as the next shorter context would have it, down
+to the uniform distribution below the shortest.
+
+Source: Kneser and Ney 1995, "Improved backing-off for m-gram language modeling",
+in the interpolated form that Chen and Goodman 1999 found the best of those they
+compared. How n-grams are counted for it: training/counting.py.
+Deviations: contexts are of characters; one discount serves all lengths.
+
+Shapes: B names, T characters, V = vocab_size, K = block_size, G = n_grams.
+Cost: O(K (log G + V)) per character, without a matrix product; state is K + 1
+numbers a name.
+"""
+
+import torch
+from torch import Tensor
+
+from models.base import LanguageModel, State
+from models.config import ModelConfig
+from models.errors import ConfigError
+
+
+class NGram(LanguageModel):
+    """P(next | last K characters) by interpolated Kneser-Ney smoothing.
+
+    The n-grams are the nodes of a trie, numbered from 1 breadth first; 0 is its root.
+    At first they are a whole trie's first G nodes, each seen once.
+
+    Buffers:
+        keys: (G,) int64, ascending: for node i + 1, the node of its n-gram without the
+            last character, times V, plus that character.
+        cumulative: (G + 1,) int64, ascending: the counts of nodes 1 to i together.
+        discount: () float, above 0 and at most 1: taken off every count.
+
+    Raises:
+        ConfigError: n_grams is 0.
+    """
+
+    hyperparameters = ("block_size", "vocab_size", "n_grams")
+    keys: Tensor
+    cumulative: Tensor
+    discount: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        if not config.n_grams:
+            raise ConfigError("n_grams is 0; an n-gram model has at least 1")
+        self.register_buffer("keys", torch.arange(config.n_grams))
+        self.register_buffer("cumulative", torch.arange(config.n_grams + 1))
+        self.register_buffer("discount", torch.full((), 0.5))
+
+    @property
+    def max_length(self) -> None:
+        """None: the last K characters slide along a name of any length."""
+        return None
+
+    @property
+    def parameter_count(self) -> int:
+        """The counts; what was never seen has none."""
+        return self.keys.numel()
+
+    def forward(self, token_ids: Tensor) -> Tensor:
+        """(B, T) token_ids to (B, T, V) logits: log-probabilities."""
+        (nodes,) = self.initial_state(len(token_ids))
+        read = []
+        for column in token_ids.unbind(1):
+            nodes = self._read(column, nodes)
+            read.append(nodes)
+        return self._log_probs(torch.stack(read, 1))
+
+    def initial_state(self, batch_size: int) -> State:
+        """(B, K + 1) int64: the nodes of the last 0 to K characters, -1 where there is none."""
+        nodes = self.keys.new_full((batch_size, self.config.block_size + 1), -1)
+        nodes[:, 0] = 0
+        return (nodes,)
+
+    def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """(B,) token_ids to (B, V) logits."""
+        nodes = self._read(token_ids, state[0])
+        return self._log_probs(nodes), (nodes,)
+
+    def _read(self, token_ids: Tensor, nodes: Tensor) -> Tensor:
+        """(B,) token_ids lengthen the contexts of (B, K + 1) nodes by one character."""
+        keys = nodes[:, :-1] * self.config.vocab_size + token_ids[:, None]  # (B, K)
+        found = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
+        longer = torch.where(self.keys[found] == keys, found + 1, -1)
+        return torch.cat((nodes[:, :1], longer), 1)
+
+    def _log_probs(self, nodes: Tensor) -> Tensor:
+        """(..., K + 1) nodes of a context's suffixes to (..., V) log-probabilities."""
+        size = self.config.vocab_size
+        probs = self.discount.new_full((*nodes.shape[:-1], size), 1 / size)
+        for node in nodes.unbind(-1):  # the shortest suffix first
+            first = torch.searchsorted(self.keys, node * size)[..., None]  # (..., 1)
+            last = torch.searchsorted(self.keys, (node + 1) * size)[..., None]
+            total = self.cumulative[last] - self.cumulative[first]
+            counts = self._counts(first, last)
+            shared = self.discount * (last - first) * probs
+            mixed = ((counts - self.discount).clamp(min=0) + shared) / total
+            probs = torch.where(total > 0, mixed, probs)
+        return probs.log()
+
+    def _counts(self, first: Tensor, last: Tensor) -> Tensor:
+        """(..., V) counts of the next character, from the keys of `first` to before `last`."""
+        slots = first + torch.arange(self.config.vocab_size, device=first.device)  # (..., V)
+        seen = slots < last
+        slots = slots.clamp(max=len(self.keys) - 1)
+        counts = (self.cumulative[slots + 1] - self.cumulative[slots]) * seen
+        characters = self.keys[slots] % self.config.vocab_size
+        return torch.zeros_like(counts).scatter_add_(-1, characters, counts)
