@@ -22,11 +22,11 @@ from benchmarks.machine import describe_machine
 from models.registry import build_model
 from models.vocabulary import Vocabulary
 from training.corpus import Split, encode_lines
-from training.descent import Run
 from training.evaluate import mean_nll
 from training.fit import fit
 from training.loss import cross_entropy
 from training.recipes import Descent, Recipe, gru, transformer
+from training.run import Run
 from training.sources import find_corpus
 
 TARGET = 2.00

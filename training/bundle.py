@@ -15,11 +15,11 @@ import torch
 from models.checkpoint import Checkpoint, Metadata, load_checkpoint, replace_plots, save_checkpoint
 from models.vocabulary import Vocabulary
 from training.corpus import Corpus, Split
-from training.descent import Run, ignore
 from training.evaluate import evaluate, evaluate_split
 from training.fit import Fitted, fit
 from training.plots import draw_plots
 from training.recipes import Counting, FullBatch, Recipe
+from training.run import Run, ignore
 from training.sources import KNOWN
 from training.stopping import Stop
 from training.workers import Asked, side_by_side

@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -25,52 +24,19 @@ from models.errors import NamewrightError
 from training.batches import Batches, Part
 from training.evaluate import mean_nll
 from training.loss import cross_entropy
-from training.parallel import Group
 from training.recipes import Descent
 from training.resume import Place
+from training.run import Run
 
-Report = Callable[[dict[str, Any]], None]
 Schedule = Callable[[Descent, int], float]
 _Tensors = tuple[Tensor, ...] | list[Tensor]
 
-PRECISIONS = ("float32", "bf16")
 _SPACING = 1_000_003
 """Between the dropout seeds of two runs: more than any of them has steps."""
 
 
 class DivergedError(NamewrightError, ArithmeticError):
     """A loss that is no number any more."""
-
-
-def never() -> bool:
-    """Never stop; a function of a module can go to another process, where a lambda cannot."""
-    return False
-
-
-def ignore(row: dict[str, Any]) -> None:
-    """Report to no one."""
-    del row
-
-
-@dataclass(frozen=True)
-class Run:
-    """How and where to train, which changes no decision of the recipe.
-
-    Attributes:
-        device: `cpu` or `cuda`.
-        precision: `float32`, or `bf16` for matrix products in bfloat16.
-        group: the processes that work together.
-        state: the file that keeps what a killed run goes on from; None keeps nothing.
-        stop: asked before every step; True ends the run there.
-        report: called with each entry of the metrics as it is made.
-    """
-
-    device: str = "cpu"
-    precision: str = "float32"
-    group: Group = Group()
-    state: Path | None = None
-    stop: Callable[[], bool] = never
-    report: Report = ignore
 
 
 @dataclass

@@ -22,11 +22,12 @@ from models.vocabulary import Vocabulary
 from training.batches import Batches, LineBatches, TextBatches
 from training.corpus import CorpusError, encode_lines
 from training.counting import count, ngram_counts, pair_counts, set_ngrams
-from training.descent import Run, Trainer
+from training.descent import Trainer
 from training.evaluate import mean_nll
 from training.mixing import mix
 from training.recipes import Counting, Descent, Discounting, Ensemble, FullBatch, Recipe
 from training.resume import Place
+from training.run import Run
 
 _REPORTED = 20
 """Entries in the curve of full-batch descent."""

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 
 from models.errors import ConfigError
 from models.vocabulary import Vocabulary
-from training.descent import Run, Trainer
+from training.descent import Trainer
 from training.fit import initialise, make_batches
 from training.recipes import Descent, Recipe
+from training.run import Run
 
 MIN_STEPS = 20
 """Fewer tell nothing from noise."""

@@ -24,9 +24,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.errors import ConfigError
 from models.registry import ARCHITECTURES, build_model
 from models.vocabulary import Vocabulary
-from training.descent import Run
 from training.fit import fit
 from training.recipes import Descent, Recipe
+from training.run import Run
 
 PARAMETERS = "parameters"
 """User attribute of a trial: how many its model has."""

@@ -7,11 +7,12 @@ from models.errors import ConfigError
 from models.registry import ARCHITECTURES, build_model
 from tests.training.conftest import NAMES, VOCABULARY
 from training.corpus import CorpusError, encode_lines
-from training.descent import DivergedError, Run, learning_rate
+from training.descent import DivergedError, learning_rate
 from training.evaluate import evaluate, mean_nll
 from training.fit import fit
 from training.loss import cross_entropy
 from training.recipes import RECIPES, Counting, Descent, Recipe, find_recipe
+from training.run import Run
 
 TINY = Recipe(
     "transformer",

@@ -8,9 +8,9 @@ import pytest
 from models.errors import ConfigError
 from models.vocabulary import Vocabulary
 from training.__main__ import main
-from training.descent import Run
 from training.lr_find import MIN_STEPS, find_rate, smooth
 from training.recipes import Descent, Recipe
+from training.run import Run
 
 NAMES = [a + b + c for a in "kmt" for b in "aei" for c in ("", "n", "ra", "lia")]
 VOCABULARY = Vocabulary.of(NAMES)

@@ -11,12 +11,12 @@ from models.checkpoint import Checkpoint
 from models.mixture import Mixture
 from tests.training.conftest import NAMES, TINY, VOCABULARY, assert_same_weights
 from training.corpus import encode_lines
-from training.descent import Run
 from training.evaluate import mean_nll
 from training.fit import Fitted, fit
 from training.mixing import mix
 from training.plots import draw_plots
 from training.recipes import Discounting, Ensemble, Recipe
+from training.run import Run
 
 RECIPE = TINY["mixture"]
 TRAIN, DEV = NAMES[:26], NAMES[26:]

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from tests.training.conftest import NAMES, ROOT, SHORT, TINY, VOCABULARY, assert_same_weights
-from training.descent import Run
 from training.fit import Fitted, fit
 from training.recipes import Recipe
 from training.resume import Place, ResumeError
+from training.run import Run
 
 IDENTITY = {"seed": 1, "learning_rate": 0.1, "alphabet": "abc"}
 STATE = {"model": {"weight": torch.arange(1000.0)}, "progress": {"step": 7, "metrics": [{"a": 1}]}}

@@ -13,8 +13,8 @@ from models.errors import ConfigError
 from models.registry import build_model
 from models.vocabulary import Vocabulary
 from training.__main__ import main
-from training.descent import Run
 from training.recipes import RECIPES, Counting, Descent, Recipe
+from training.run import Run
 from training.search import (
     PARAMETERS,
     Search,

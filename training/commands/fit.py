@@ -18,9 +18,9 @@ from training.bundle import bundle, state_folder
 from training.commands.options import STOPPED, add_run_options, check_device, positive
 from training.commands.printing import print_evaluation
 from training.corpus import SPLITS
-from training.descent import Run
 from training.parallel import joined
 from training.recipes import RECIPES, Descent, find_recipe
+from training.run import Run
 from training.sources import find_corpus
 
 

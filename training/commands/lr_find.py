@@ -7,9 +7,9 @@ from typing import Any
 from training.commands.options import STOPPED, positive
 from training.commands.output import check_suffix, check_target, write_file
 from training.commands.short_runs import add_task_options, read_task
-from training.descent import Run
 from training.lr_find import Sweep, find_rate
 from training.plots import draw_lr_find
+from training.run import Run
 from training.stopping import Stop
 
 _ROWS = 12

@@ -5,7 +5,7 @@ import argparse
 import torch
 
 from models.errors import ConfigError
-from training.descent import PRECISIONS
+from training.run import PRECISIONS
 
 STOPPED = 130
 """Exit status of a run that was asked to stop, as shells have it for Ctrl-C."""

@@ -15,8 +15,8 @@ from models.errors import ConfigError
 from training.commands.options import STOPPED, positive
 from training.commands.output import check_target
 from training.commands.short_runs import add_task_options, read_task
-from training.descent import Run
 from training.recipes import Recipe
+from training.run import Run
 from training.search import (
     PARAMETERS,
     Search,
