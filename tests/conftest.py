@@ -15,6 +15,7 @@ from models.cnn import CNN
 from models.config import Member, ModelConfig
 from models.mlp import MLP
 from models.neural_bigram import NeuralBigram
+from models.ngram import NGram
 from models.registry import build_model
 from models.rows import longest_name
 from models.vocabulary import BOUNDARY, Vocabulary
@@ -110,14 +111,16 @@ def _randomize(model: LanguageModel) -> None:
         model.weight.data[:, BOUNDARY] += 1.5
     elif isinstance(model, MLP | CNN):
         model.lm_head.bias.data[BOUNDARY] += 1.5
+    elif isinstance(model, NGram):  # its keys stay those of a whole trie
+        ends = model.keys % model.config.vocab_size == BOUNDARY
+        counts = torch.randint(0, 20, model.keys.shape) + 40 * ends
+        model.cumulative[1:] = counts.cumsum(0)
+        model.discount.fill_(0.75)
+        return
     for name, buffer in model.named_buffers():
         if name.endswith("weights"):  # of a mixture
             buffer.copy_(torch.rand(buffer.shape).softmax(0))
-        elif name.endswith("discount"):
-            buffer.fill_(0.75)
         elif buffer.is_floating_point():  # running averages of batch normalisation, smoothing
             buffer.copy_(0.5 + torch.rand(buffer.shape))
-        elif name.endswith("cumulative"):  # of n-grams; their keys are a whole trie's
-            buffer[1:] = torch.randint(0, 20, buffer[1:].shape).cumsum(0)
-        elif not name.endswith("keys"):  # counts
+        else:  # counts
             buffer.copy_(torch.randint(0, 20, buffer.shape))

@@ -7,12 +7,10 @@ from torch import Tensor
 
 from models.base import LanguageModel
 from models.checkpoint import load_checkpoint
-from models.registry import ARCHITECTURES
 from models.rows import ROWS, Rows, longest_name
 from models.sampling import log_softmax
 from models.vocabulary import BOUNDARY
-
-each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+from tests.models.conftest import each_architecture
 
 ROUNDING = 1e-12
 

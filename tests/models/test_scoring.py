@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 
 from models.errors import ParameterError, UnknownCharacterError
 from models.generation import generate
-from models.registry import ARCHITECTURES
 from models.request import GenerationRequest
 from models.rows import NAME_LIMIT, ROWS, longest_name
 from models.sampling import SamplingParams
 from models.scoring import CharacterScore, Score, encode_word, score, score_by_passes
 from models.vocabulary import BOUNDARY
-
-each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+from tests.models.conftest import each_architecture
 
 # The size that is served: larger matrix products may take other paths.
 MAKEMORE = {"block_size": 16, "n_layer": 4, "n_head": 4, "n_embd": 64, "n_embd2": 64}

@@ -2,44 +2,20 @@
 
 import itertools
 import math
-import unicodedata
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import Checkpoint, Metadata, load_checkpoint, save_checkpoint
-from models.errors import CheckpointError, ParameterError, UnknownCharacterError
 from models.generation import Sampler, generate
-from models.registry import ARCHITECTURES
-from models.request import (
-    MAX_OFFSET,
-    TEXT_LENGTH,
-    Generated,
-    GenerationRequest,
-    Job,
-    default_length,
-)
-from models.rows import NAME_LIMIT, ROWS, TEXT_LIMIT, Rows, longest_name
+from models.request import MAX_OFFSET, TEXT_LENGTH, GenerationRequest, Job
+from models.rows import ROWS, Rows
 from models.sampling import SamplingParams, log_softmax, probabilities
 from models.scoring import score
-from models.vocabulary import BOUNDARY, Vocabulary
+from models.vocabulary import BOUNDARY
 from tests.exact import chi_square
-
-each_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
-
-HANGUL = "나는 학교에 간다.\n"
-
-
-def exactly(generated: Generated) -> list[tuple[str, int, str]]:
-    """The items of an answer, their NLLs to the bit."""
-    return [(drawn.name, drawn.index, drawn.nll.hex()) for drawn in generated.names]
-
-
-def texts_of(generated: Generated) -> list[str]:
-    return [drawn.name for drawn in generated.names]
-
+from tests.models.conftest import each_architecture, exactly, names_of
 
 # ---------------------------------------------------------------- the distribution
 
@@ -87,7 +63,7 @@ def test_texts_come_as_often_as_they_should(architecture, sampling, make_model):
     counts: Counter[str] = Counter()
     for offset in range(0, 5000, 1000):
         request = GenerationRequest(20261121, 1000, offset, sampling, max_length=3)
-        counts.update(texts_of(generate(model, vocabulary, request)))
+        counts.update(names_of(generate(model, vocabulary, request)))
     # Seeds are fixed: below the limit, the sampler is held guilty.
     observed = [counts[text] for text in expected]
     assert chi_square(observed, list(expected.values()), 5000) > 1e-4
@@ -100,8 +76,8 @@ def test_a_boundary_that_the_model_holds_likeliest_is_never_drawn(make_model):
     for temperature, top_k in ((1, None), (0, None), (10, None), (1, 1)):
         sampling = SamplingParams(temperature, top_k)
         generated = generate(model, vocabulary, GenerationRequest(1, n=50, sampling=sampling))
-        assert {len(text) for text in texts_of(generated)} == {TEXT_LENGTH}
-        assert set("".join(texts_of(generated))) <= set("ab\n")
+        assert {len(text) for text in names_of(generated)} == {TEXT_LENGTH}
+        assert set("".join(names_of(generated))) <= set("ab\n")
     (found,) = score(model, vocabulary, ["ab"])
     assert [c.probability for c in found.characters] == pytest.approx([1 / 3, 1 / 3])
     assert [c.rank for c in found.characters] == [1, 1]
@@ -115,7 +91,7 @@ def test_every_draw_is_a_text_of_exactly_max_length(architecture, make_model):
     served = make_model(architecture, kind="text")
     for max_length in (1, 2, 5, 8):
         generated = generate(*served, GenerationRequest(42, 70, 7, max_length=max_length))
-        assert {len(text) for text in texts_of(generated)} == {max_length}
+        assert {len(text) for text in names_of(generated)} == {max_length}
         assert [drawn.index for drawn in generated.names] == list(range(7, 77))
         assert generated.next_offset == 77
         assert generated.acceptance_rate == 1.0
@@ -130,7 +106,7 @@ def test_the_nll_of_a_generated_text_is_its_score_to_the_bit(architecture, make_
         GenerationRequest(42, n=50, prefix="ab", sampling=SamplingParams(2.0, top_k=5)),
     ):
         generated = generate(*served, request)
-        scores = score(*served, texts_of(generated))
+        scores = score(*served, names_of(generated))
         for drawn, found in zip(generated.names, scores, strict=True):
             assert drawn.nll.hex() == found.nll.hex(), drawn.name
 
@@ -151,7 +127,7 @@ def test_20_texts_are_the_beginning_of_100_and_an_offset_goes_on_from_there(
 def test_a_shorter_text_is_the_beginning_of_a_longer_one(architecture, make_model):
     served = make_model(architecture, kind="text")
     short, long = (
-        texts_of(generate(*served, GenerationRequest(42, n=40, max_length=length)))
+        names_of(generate(*served, GenerationRequest(42, n=40, max_length=length)))
         for length in (3, 8)
     )
     assert [text[:3] for text in long] == short
@@ -205,100 +181,6 @@ def test_a_job_of_texts_takes_no_more_rows_than_it_has_texts_to_draw(make_model)
     assert admitted == 5
 
 
-# ---------------------------------------------------------------- lengths
-
-
-@pytest.mark.parametrize(
-    ("architecture", "block_size", "names", "texts", "default"),
-    [
-        ("transformer", 9, 8, 8, 8),
-        ("transformer", 256, NAME_LIMIT, 255, TEXT_LENGTH),
-        ("transformer", 2000, NAME_LIMIT, TEXT_LIMIT, TEXT_LENGTH),
-        ("bigram", 9, NAME_LIMIT, TEXT_LIMIT, TEXT_LENGTH),
-    ],
-)
-def test_text_may_be_as_long_as_the_model_can_hold_up_to_a_limit_of_its_own(
-    architecture, block_size, names, texts, default, make_model
-):
-    served = make_model(architecture, block_size=block_size)
-    assert longest_name(*served) == default_length(*served) == names
-    served = make_model(architecture, kind="text", block_size=block_size)
-    assert longest_name(*served) == texts
-    assert default_length(*served) == default
-
-
-def test_the_longest_text_is_drawn_and_scored(make_model):
-    served = make_model("bigram", kind="text")
-    generated = generate(*served, GenerationRequest(3, n=2, max_length=TEXT_LIMIT))
-    assert [len(text) for text in texts_of(generated)] == [TEXT_LIMIT] * 2
-    scores = score(*served, texts_of(generated))
-    assert [found.nll.hex() for found in scores] == [d.nll.hex() for d in generated.names]
-    with pytest.raises(ParameterError, match=r"has 1001 characters; allowed: 1 to 1000"):
-        score(*served, ["a" * 1001])
-
-
-def test_min_length_changes_nothing_and_must_not_exceed_max_length(make_model):
-    served = make_model("bigram", kind="text")
-    plain = generate(*served, GenerationRequest(1, max_length=6))
-    assert generate(*served, GenerationRequest(1, min_length=6, max_length=6)) == plain
-    for request, allowed in [
-        (GenerationRequest(1, min_length=7, max_length=6), "1 to 6"),
-        (GenerationRequest(1, min_length=101), "1 to 100"),
-        (GenerationRequest(1, max_length=1001), "1 to 1000"),
-    ]:
-        with pytest.raises(ParameterError, match=f"_length: .* allowed: {allowed}"):
-            Job(request, *served)
-
-
-# ---------------------------------------------------------------- prompts
-
-
-@each_architecture
-def test_every_text_begins_with_the_prompt_which_counts_to_its_length(architecture, make_model):
-    served = make_model(architecture, kind="text")
-    texts = texts_of(generate(*served, GenerationRequest(1, n=50, prefix="gab", max_length=6)))
-    assert all(text.startswith("gab") and len(text) == 6 for text in texts)
-    assert len(set(texts)) > 5
-    alone = generate(*served, GenerationRequest(1, n=3, prefix="gab", max_length=3))
-    assert texts_of(alone) == ["gab"] * 3
-
-
-def test_a_prompt_is_read_in_nfc(make_model):
-    served = make_model("transformer", kind="text", alphabet=HANGUL, block_size=40)
-    for prompt in ("학교", "나는 학교에\n간"):
-        decomposed = unicodedata.normalize("NFD", prompt)
-        assert len(decomposed) > len(prompt)
-        request = GenerationRequest(1, n=5, prefix=prompt, max_length=len(prompt) + 4)
-        composed = generate(*served, request)
-        assert all(text.startswith(prompt) for text in texts_of(composed))
-        other = GenerationRequest(1, n=5, prefix=decomposed, max_length=len(prompt) + 4)
-        assert generate(*served, other) == composed
-
-
-@pytest.mark.parametrize(
-    ("prompt", "message"),
-    [
-        ("나는 학교에 ", "has 7 characters; allowed: 0 to 6 (max_length)"),
-        (unicodedata.normalize("NFD", "나는 학교에 "), "has 7 characters; allowed: 0 to 6"),
-        ("나는 영", "the character at position 3 (U+C601)"),
-        (unicodedata.normalize("NFD", "학교영"), "the character at position 2 (U+C601)"),
-        ("학\t", "the character at position 1 (U+0009)"),
-    ],
-)
-def test_a_prompt_that_the_model_cannot_take_is_refused_by_name(prompt, message, make_model):
-    served = make_model("transformer", kind="text", alphabet=HANGUL)
-    with pytest.raises(ParameterError) as caught:
-        Job(GenerationRequest(1, prefix=prompt, max_length=6), *served)
-    assert caught.value.parameter == "prefix"
-    assert message in str(caught.value)
-
-
-def test_an_error_shows_a_newline_of_the_alphabet_on_one_line(make_model):
-    served = make_model("transformer", kind="text", alphabet="\n\tab")
-    with pytest.raises(UnknownCharacterError, match=r"allowed: \\t\\nab$"):
-        Job(GenerationRequest(1, prefix="c"), *served)
-
-
 # ---------------------------------------------------------------- scores
 
 
@@ -322,65 +204,3 @@ def test_texts_beside_a_text_do_not_change_its_score(make_model):
     texts = ["abc", "g", "abcdefga", "fed"] * 20
     alone = [score(*served, [text])[0] for text in texts[:4]]
     assert score(*served, texts) == alone * 20
-
-
-# ---------------------------------------------------------------- checkpoints
-
-
-def test_a_checkpoint_of_text_is_loaded_as_one(make_checkpoint):
-    loaded = load_checkpoint(make_checkpoint("transformer", kind="text", alphabet=HANGUL))
-    assert loaded.kind == "text"
-    assert loaded.vocabulary == Vocabulary.of([HANGUL], ends=False)
-    assert "\n" in loaded.vocabulary.characters
-    assert loaded.training_names == frozenset()
-
-
-def test_the_same_weights_have_another_fingerprint_as_a_model_of_text(make_checkpoint):
-    of_names = load_checkpoint(make_checkpoint("transformer"))
-    of_text = load_checkpoint(make_checkpoint("transformer", name="text", kind="text"))
-    assert of_names.kind == "lines"
-    for name, tensor in of_names.model.state_dict().items():
-        assert torch.equal(of_text.model.state_dict()[name], tensor)
-    assert of_text.fingerprint != of_names.fingerprint
-
-
-def checkpoint_of(served, **corpus: object) -> Checkpoint:
-    model, vocabulary = served
-    return Checkpoint("bigram", model, vocabulary, Metadata(corpus=corpus))
-
-
-def test_a_corpus_without_a_kind_is_one_of_lines_with_the_same_fingerprint(make_model, tmp_path):
-    served = make_model("bigram", dtype=torch.float32)
-    found = []
-    for name, corpus in (("old", {}), ("new", {"kind": "lines"})):
-        save_checkpoint(tmp_path / name, checkpoint_of(served, **corpus), ["ab"])
-        found.append(load_checkpoint(tmp_path / name))
-    assert [checkpoint.kind for checkpoint in found] == ["lines", "lines"]
-    assert found[0].fingerprint == found[1].fingerprint
-
-
-@pytest.mark.parametrize("kind", ["", "Text", None, 1, ["text"], "words"], ids=repr)
-def test_a_corpus_of_unknown_kind_is_refused(kind, make_model, tmp_path):
-    served = make_model("bigram", dtype=torch.float32)
-    with pytest.raises(CheckpointError, match=r"config\.json: "):
-        save_checkpoint(tmp_path / "odd", checkpoint_of(served, kind=kind), ["ab"])
-
-
-@pytest.mark.parametrize(("kind", "other"), [("lines", "text"), ("text", "lines")])
-def test_a_corpus_of_another_kind_than_the_vocabulary_is_refused(kind, other, make_model, tmp_path):
-    served = make_model("bigram", kind=kind, dtype=torch.float32)
-    with pytest.raises(CheckpointError, match="recorded was"):
-        save_checkpoint(tmp_path / "odd", checkpoint_of(served, kind=other), ["ab"])
-
-
-def test_a_model_that_knows_only_the_boundary_after_a_character_is_refused(make_model, tmp_path):
-    # In running text nothing is left to draw there.
-    for kind in ("lines", "text"):
-        model, _ = served = make_model("bigram", kind=kind, alphabet="ab", dtype=torch.float32)
-        model.counts.copy_(torch.tensor([[0, 1, 1], [1, 0, 0], [1, 1, 1]]))
-        model.smoothing.zero_()
-        if kind == "lines":
-            save_checkpoint(tmp_path / kind, checkpoint_of(served, kind=kind), ["a"])
-            continue
-        with pytest.raises(CheckpointError, match="NaN for some characters"):
-            save_checkpoint(tmp_path / kind, checkpoint_of(served, kind=kind), ["b"])

@@ -30,6 +30,8 @@ STOP_LIMIT_S = 10
 PROBLEM_LIMIT_BYTES = 4096
 """An error is for reading, and must not multiply what a caller sends."""
 
+JSON = {"Content-Type": "application/json"}
+
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
@@ -203,6 +205,17 @@ def request(port: int, target: bytes) -> httpx.Response:
     status, *headers = head.decode().split("\r\n")
     pairs = [tuple(line.split(": ", 1)) for line in headers]
     return httpx.Response(int(status.split()[1]), headers=pairs, content=body)  # type: ignore[arg-type]
+
+
+def get(client: httpx.Client, path: str, **parameters: str) -> httpx.Response:
+    """GET a path with these parameters, encoded by the client."""
+    return client.get(path, params=parameters)
+
+
+def post(client: httpx.Client, body: bytes | str) -> httpx.Response:
+    """POST a body to /score as JSON, be it JSON or not."""
+    content = body.encode() if isinstance(body, str) else body
+    return client.post("/score", content=content, headers=JSON)
 
 
 def assert_problem(
