@@ -226,7 +226,7 @@ def _label_ends(
     per_pixel = (high - low) / axes.bbox.height
     previous = -math.inf
     for name, values, role in sorted(curves, key=lambda curve: curve[1][-1]):
-        previous = max(values[-1], previous + _LABEL_HEIGHT * per_pixel)
+        previous = max(min(values[-1], high), previous + _LABEL_HEIGHT * per_pixel)
         axes.annotate(
             name,
             (last_step, previous),
@@ -235,4 +235,5 @@ def _label_ends(
             va="center",
             color=color(role),
             fontweight="bold",
+            annotation_clip=False,  # a curve may end above what is shown
         )
