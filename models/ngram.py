@@ -27,7 +27,7 @@ class NGram(LanguageModel):
     """P(next | last K characters) by interpolated Kneser-Ney smoothing.
 
     The n-grams are the nodes of a trie, numbered from 1 breadth first; 0 is its root.
-    At first they are a whole trie's first G nodes, each seen once.
+    Before they are set nothing is counted, and every character as probable as any other.
 
     Buffers:
         keys: (G,) int64, ascending: for node i + 1, the node of its n-gram without the
@@ -48,8 +48,9 @@ class NGram(LanguageModel):
         super().__init__(config)
         if not config.n_grams:
             raise ConfigError("n_grams is 0; an n-gram model has at least 1")
-        self.register_buffer("keys", torch.arange(config.n_grams))
-        self.register_buffer("cumulative", torch.arange(config.n_grams + 1))
+        self.register_buffer("keys", torch.zeros(config.n_grams, dtype=torch.int64))
+        size = config.n_grams + 1
+        self.register_buffer("cumulative", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("discount", torch.full((), 0.5))
 
     @property

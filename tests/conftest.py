@@ -111,7 +111,8 @@ def _randomize(model: LanguageModel) -> None:
         model.weight.data[:, BOUNDARY] += 1.5
     elif isinstance(model, MLP | CNN):
         model.lm_head.bias.data[BOUNDARY] += 1.5
-    elif isinstance(model, NGram):  # its keys stay those of a whole trie
+    elif isinstance(model, NGram):  # a whole trie's first nodes
+        model.keys.copy_(torch.arange(len(model.keys)))
         ends = model.keys % model.config.vocab_size == BOUNDARY
         counts = torch.randint(0, 20, model.keys.shape) + 40 * ends
         model.cumulative[1:] = counts.cumsum(0)

@@ -64,8 +64,7 @@ def write_page(
         "## NLL",
         "Nats per character, the end of a name included; less is better. Exact: every character "
         "of a part counts once. A table's figures are those of models fitted on that split's "
-        "train; dev is what we choose on, test is looked at once. The lowest of a held-out part "
-        "is bold.",
+        "train, the best step chosen on dev. The lowest of a held-out part is bold.",
         *_nll_tables(entries),
         *_sources(entries),
         *_novelty(entries),

@@ -11,8 +11,8 @@ MODELS = bundled_ids("lines", "text")
 
 
 def test_the_whole_zoo_is_bundled() -> None:
-    zoo = {"bigram", "neural-bigram", "mlp", "bow", "rnn", "gru", "lstm", "cnn", "transformer"}
-    assert set(MODELS) == zoo | {"mixture", "korean-gpt"}
+    lectures = {"bigram", "neural-bigram", "mlp", "bow", "rnn", "gru", "lstm", "cnn", "transformer"}
+    assert set(MODELS) == lectures | {"ngram", "mixture", "korean-gpt"}
 
 
 def test_every_bundled_model_is_listed_and_the_mixture_is_the_default(

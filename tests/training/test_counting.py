@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from models.config import ModelConfig
 from models.ngram import NGram
+from models.registry import build_model
 from models.vocabulary import BOUNDARY, Vocabulary
 from tests.training.conftest import NAMES, VOCABULARY
 from training.corpus import encode_lines
@@ -98,3 +100,9 @@ def test_large_alphabets_do_not_overflow() -> None:
     recipe = Recipe("ngram", Discounting(0.5), block_size=4)
     model = fit(recipe, vocabulary, names, names[:50], seed=0).model
     assert mean_nll(model, *encode_lines(names[:50], vocabulary)) < 6
+
+
+def test_before_anything_is_counted_every_character_is_as_probable_as_any_other() -> None:
+    model = build_model("ngram", ModelConfig(block_size=3, vocab_size=7, n_grams=20))
+    logits = model(torch.tensor([[0, 3, 2, 5]]))
+    torch.testing.assert_close(logits.exp(), torch.full((1, 4, 7), 1 / 7))
