@@ -22,7 +22,7 @@ from training.corpus import Corpus, encode_lines, split_corpus
 from training.counting import count
 from training.evaluate import mean_nll
 from training.explore import LECTURE_SEED
-from training.fit import descend_fully
+from training.full_batch import descend_fully
 from training.recipes import RECIPES, FullBatch
 
 NOVELTY_SEED = 0

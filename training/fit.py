@@ -7,13 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 
 from models.base import LanguageModel
 from models.bigram import Bigram
-from models.config import Member
 from models.errors import ConfigError
-from models.mixture import Mixture
 from models.neural_bigram import NeuralBigram
 from models.ngram import NGram
 from models.registry import build_model
@@ -21,16 +18,14 @@ from models.rows import longest_name
 from models.vocabulary import Vocabulary
 from training.batches import Batches, LineBatches, TextBatches
 from training.corpus import CorpusError, encode_lines
-from training.counting import count, ngram_counts, pair_counts, set_ngrams
+from training.counting import count, ngram_counts, set_ngrams
 from training.descent import Trainer
 from training.evaluate import mean_nll
-from training.mixing import mix
+from training.full_batch import descend_fully
+from training.mixing import assemble, mix
 from training.recipes import Counting, Descent, Discounting, Ensemble, FullBatch, Recipe
 from training.resume import Place
-from training.run import Run
-
-_REPORTED = 20
-"""Entries in the curve of full-batch descent."""
+from training.run import Run, ignore
 
 
 @dataclass(frozen=True)
@@ -43,6 +38,8 @@ class Fitted:
         best_step: whose weights these are.
         seconds: spent training, over all parts of a run that was stopped.
         finished: whether it came to its end; if not, the model is the best so far.
+        on_dev: whether, once all was chosen, dev was learned from as well. The curve's NLLs
+            are those of the model before.
     """
 
     model: LanguageModel
@@ -50,6 +47,7 @@ class Fitted:
     best_step: int
     seconds: float
     finished: bool = True
+    on_dev: bool = False
 
 
 def fit(
@@ -88,35 +86,6 @@ def fit(
         run.report(row)
     best_step = int(metrics[-1]["step"])
     return Fitted(model.eval(), tuple(metrics), best_step, time.monotonic() - started)
-
-
-def descend_fully(
-    model: NeuralBigram,
-    inputs: Tensor,
-    targets: Tensor,
-    method: FullBatch,
-    dev_data: tuple[Tensor, Tensor] | None = None,
-) -> list[dict[str, float]]:
-    """Lecture 2's loop, in place: the loss over all pairs depends on their counts alone.
-
-    Returns:
-        The curve; `train_loss` holds the penalty, `train_nll` does not, both after `step` updates.
-    """
-    counts = pair_counts(inputs, targets, model.config.vocab_size)
-    shares = counts / counts.sum()  # (V, V)
-    every = max(1, method.steps // _REPORTED)
-    metrics: list[dict[str, float]] = []
-    for step in range(method.steps + 1):
-        nll = -(shares * model.weight.log_softmax(-1)).sum()
-        loss = nll + method.l2 * model.weight.square().mean()
-        if step % every == 0 or step == method.steps:
-            row = {"step": step, "learning_rate": method.learning_rate,
-                   "train_loss": loss.item(), "train_nll": nll.item()}  # fmt: skip
-            metrics.append(row | ({"dev_nll": mean_nll(model, *dev_data)} if dev_data else {}))
-        if step < method.steps:
-            (gradient,) = torch.autograd.grad(loss, [model.weight])
-            model.weight.data -= method.learning_rate * gradient
-    return metrics
 
 
 def make_batches(
@@ -195,7 +164,7 @@ def _no_way(recipe: Recipe) -> ConfigError:
 
 def _descend(
     recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
-    seed: int, run: Run,
+    seed: int, run: Run, until: int | None = None,
 ) -> Fitted:  # fmt: skip
     method = cast(Descent, recipe.method)
     model = initialise(recipe, vocabulary, (*train, *dev), seed)
@@ -203,9 +172,10 @@ def _descend(
         recipe, vocabulary, train, dev, block_size=model.config.block_size, seed=seed
     )
     identity = _identity(recipe, vocabulary, train, dev, seed, run)
+    identity |= {"until": until} if until else {}
     trainer = Trainer(
         method, model.to(run.device), batches, seed=seed, ends=vocabulary.ends, run=run,
-        place=Place(run.state, identity) if run.state else None,
+        place=Place(run.state, identity) if run.state else None, until=until,
     )  # fmt: skip
     finished = trainer.train()
     progress = trainer.progress
@@ -239,35 +209,67 @@ def _fit_mixture(
     recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
     seed: int, run: Run,
 ) -> Fitted:  # fmt: skip
-    """Fit the members one after the other; if asked to stop, mix those that there are."""
+    """Fit the members, weigh them on dev, and fit them again on all if the recipe says so.
+
+    Asked to stop, it mixes the members that there are.
+    """
     method = cast(Ensemble, recipe.method)
-    fitted: list[Fitted] = []
-    for i, member in enumerate(method.members):
-        state = run.state and run.state.with_suffix(f".{i}.pt")
-
-        def report(row: dict[str, Any], i: int = i) -> None:
-            run.report({"member": i} | row)
-
-        own = replace(run, state=state, report=report)
-        fitted.append(fit(member, vocabulary, train, dev, seed=seed + i, run=own))
-        if not fitted[-1].finished:
-            break
-    members = tuple(
-        Member(member.architecture, one.model.config)
-        for member, one in zip(method.members, fitted, strict=False)
-    )
-    longest = max(map(len, (*train, *dev)))
-    config = replace(recipe.model_config(len(vocabulary), longest), members=members)
-    mixture = cast(Mixture, build_model(recipe.architecture, config))
-    for slot, one in zip(mixture.members, fitted, strict=True):
-        slot.load_state_dict(one.model.state_dict())
+    items = (*train, *dev)
+    fitted = _fit_members(method, vocabulary, train, dev, seed=seed, run=run)
+    mixture = assemble(recipe, vocabulary, items, [one.model for one in fitted])
     dev_data = encode_lines(dev, vocabulary)
     mix(mixture, *dev_data)
     rows = [{"member": i} | row for i, one in enumerate(fitted) for row in one.metrics]
     step = sum(one.metrics[-1]["step"] if one.metrics else 0 for one in fitted)
     last = {"step": step, "dev_nll": mean_nll(mixture, *dev_data)}
     run.report(last)
-    return Fitted(
-        mixture.eval(), (*rows, last), step,
-        sum(one.seconds for one in fitted), all(one.finished for one in fitted),
-    )  # fmt: skip
+    again: list[Fitted] = []
+    if method.refit and all(one.finished for one in fitted):
+        again = _refit_members(method, fitted, vocabulary, items, dev, seed=seed, run=run)
+    finished = all(one.finished for one in (*fitted, *again))
+    if on_dev := finished and method.refit:
+        weights = mixture.weights
+        mixture = assemble(recipe, vocabulary, items, [one.model for one in again])
+        mixture.weights.copy_(weights)
+    seconds = sum(one.seconds for one in (*fitted, *again))
+    return Fitted(mixture.eval(), (*rows, last), step, seconds, finished, on_dev)
+
+
+def _fit_members(
+    method: Ensemble, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
+    seed: int, run: Run,
+) -> list[Fitted]:  # fmt: skip
+    """The members one after the other, up to the one that was asked to stop."""
+    fitted: list[Fitted] = []
+    for i, member in enumerate(method.members):
+
+        def report(row: dict[str, Any], i: int = i) -> None:
+            run.report({"member": i} | row)
+
+        own = replace(run, state=run.state and run.state.with_suffix(f".{i}.pt"), report=report)
+        fitted.append(fit(member, vocabulary, train, dev, seed=seed + i, run=own))
+        if not fitted[-1].finished:
+            break
+    return fitted
+
+
+def _refit_members(
+    method: Ensemble, fitted: Sequence[Fitted], vocabulary: Vocabulary, items: Sequence[str],
+    dev: Sequence[str], *, seed: int, run: Run,
+) -> list[Fitted]:  # fmt: skip
+    """The members anew on train and dev, each up to the step that was its best before."""
+    again: list[Fitted] = []
+    for i, (member, before) in enumerate(zip(method.members, fitted, strict=True)):
+        # Its looks at dev say nothing any more.
+        state = run.state and run.state.with_suffix(f".{i}.again.pt")
+        own = replace(run, state=state, report=ignore)
+        if isinstance(member.method, Descent):
+            one = _descend(
+                member, vocabulary, items, dev, seed=seed + i, run=own, until=before.best_step
+            )
+        else:
+            one = fit(member, vocabulary, items, dev, seed=seed + i, run=own)
+        again.append(one)
+        if not one.finished:
+            break
+    return again

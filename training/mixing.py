@@ -1,13 +1,48 @@
-"""The weights of a mixture's members."""
+"""A mixture from its members, and their weights."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from models.base import LanguageModel
+from models.config import Member
 from models.mixture import Mixture
+from models.registry import build_model
+from models.vocabulary import Vocabulary
 from training.corpus import IGNORED
 from training.evaluate import batches_of
+from training.recipes import Ensemble, Recipe
 
 _EM_STEPS = 200
+
+
+def assemble(
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    items: Sequence[str],
+    members: Sequence[LanguageModel],
+) -> Mixture:
+    """The mixture of the first members of a recipe of Ensemble, with equal weights.
+
+    Args:
+        recipe: of all members, of which `members` may be but the first.
+        vocabulary: theirs.
+        items: the longest of which decides block_size.
+        members: fitted.
+    """
+    recipes = cast(Ensemble, recipe.method).members
+    named = zip(recipes, members, strict=False)
+    config = replace(
+        recipe.model_config(len(vocabulary), max(map(len, items))),
+        members=tuple(Member(member.architecture, model.config) for member, model in named),
+    )
+    mixture = cast(Mixture, build_model(recipe.architecture, config))
+    for slot, model in zip(mixture.members, members, strict=True):
+        slot.load_state_dict(model.state_dict())
+    return mixture
 
 
 def mix(mixture: Mixture, inputs: Tensor, targets: Tensor) -> None:

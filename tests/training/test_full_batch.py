@@ -14,7 +14,8 @@ from training.batches import Part
 from training.corpus import encode_lines, read_corpus
 from training.counting import count
 from training.evaluate import mean_nll
-from training.fit import descend_fully, fit
+from training.fit import fit
+from training.full_batch import descend_fully
 from training.loss import cross_entropy
 from training.recipes import FullBatch, Recipe
 
