@@ -80,7 +80,7 @@ def bundle(
     vocabulary = corpus.vocabulary
     parts = corpus.split(splits)
     fitted, evaluation, finished = _fit_splits(recipe, vocabulary, parts, out, seed, run)
-    names: Sequence[str] = (*parts[0].train, *(parts[0].dev if fitted.on_dev else ()))
+    names: Sequence[str] = parts[0].train
     whole = isinstance(recipe.method, Counting | FullBatch) and recipe.method.whole_corpus
     if whole:
         names = corpus.items
@@ -139,16 +139,12 @@ def _fit_split(
     split: Split,
     stop: Asked,
 ) -> tuple[Fitted, dict[str, float]]:
-    """Fit on a split's train, choose on its dev; its NLLs.
-
-    That of dev is always held out: from before dev was learned from, if it was.
-    """
+    """Fit on a split's train, choose on its dev, look at its test once."""
     # More threads lose more to waiting for one another than they win at these sizes.
     torch.set_num_threads(1)
     own = replace(run, state=folder / f"{split.name}.pt", stop=stop)
     fitted = fit(recipe, vocabulary, split.train, split.dev, seed=seed, run=own)
-    figures = evaluate_split(fitted.model, vocabulary, split)
-    return fitted, figures | ({"dev": fitted.metrics[-1]["dev_nll"]} if fitted.on_dev else {})
+    return fitted, evaluate_split(fitted.model, vocabulary, split)
 
 
 def _fit_other(
@@ -179,7 +175,6 @@ def _record(name: str, recipe: Recipe, fitted: Fitted, seed: int, part: str) -> 
         "recipe": name,
         "settings": recipe.settings(),
         "fitted_on": part,
-        "on_dev": fitted.on_dev,
         "seed": seed,
         "best_step": fitted.best_step,
         "seconds": round(fitted.seconds, 1),

@@ -91,7 +91,6 @@ class Trainer:
         run: how and where.
         place: for the state of this run; None keeps nothing.
         schedule: the learning rate at a step from 0.
-        until: end at this step, with its weights, whatever dev says; None chooses on dev.
 
     Raises:
         ResumeError: what was saved belongs to another run or is damaged.
@@ -109,9 +108,7 @@ class Trainer:
         run: Run,
         place: Place | None = None,
         schedule: Schedule = learning_rate,
-        until: int | None = None,
     ) -> None:
-        self._until = until
         self._schedule = schedule
         self._method, self._model, self._batches, self._run = method, model, batches, run
         self._seed, self._ends, self._place = seed, ends, place
@@ -132,7 +129,7 @@ class Trainer:
         self._model.train()
         started, before = time.monotonic(), self.progress.seconds
         bar = tqdm(
-            total=self._last, initial=self.progress.step, unit="step",
+            total=self._method.steps, initial=self.progress.step, unit="step",
             disable=None if self._run.group.rank == 0 else True,
         )  # fmt: skip
         finished = self._finished
@@ -140,7 +137,7 @@ class Trainer:
             self.progress.seconds = before + time.monotonic() - started
             bar.update()
             step = self.progress.step
-            if step % self._method.eval_every == 0 or step == self._last:
+            if step % self._method.eval_every == 0 or step == self._method.steps:
                 self._look()
                 bar.set_postfix(dev_nll=f"{self.progress.metrics[-1]['dev_nll']:.4f}")
                 self._save()
@@ -157,16 +154,12 @@ class Trainer:
         return None if self._step() else self.progress.recent[-1]
 
     @property
-    def _last(self) -> int:
-        return self._until or self._method.steps
-
-    @property
     def _finished(self) -> bool:
         """Whether all steps are done, or dev has not got better for too long."""
         progress, method = self.progress, self._method
         looked = progress.metrics[-1]["step"] if progress.metrics else 0
         waited = looked - progress.best_step
-        return progress.step >= self._last or waited >= method.patience * method.eval_every
+        return progress.step >= method.steps or waited >= method.patience * method.eval_every
 
     def _step(self) -> bool:
         """One update; True, and no update, if any process was asked to stop."""
@@ -238,7 +231,7 @@ class Trainer:
         progress.recent.clear()
         if self._run.group.rank == 0:
             self._run.report(progress.metrics[-1])
-        if self._until or dev_nll < progress.best_nll:
+        if dev_nll < progress.best_nll:
             progress.best_nll, progress.best_step = dev_nll, progress.step
             self._best = self._weights()
 

@@ -25,7 +25,7 @@ from training.full_batch import descend_fully
 from training.mixing import assemble, mix
 from training.recipes import Counting, Descent, Discounting, Ensemble, FullBatch, Recipe
 from training.resume import Place
-from training.run import Run, ignore
+from training.run import Run
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,6 @@ class Fitted:
         best_step: whose weights these are.
         seconds: spent training, over all parts of a run that was stopped.
         finished: whether it came to its end; if not, the model is the best so far.
-        on_dev: whether, once all was chosen, dev was learned from as well. The curve's NLLs
-            are those of the model before.
     """
 
     model: LanguageModel
@@ -47,7 +45,6 @@ class Fitted:
     best_step: int
     seconds: float
     finished: bool = True
-    on_dev: bool = False
 
 
 def fit(
@@ -164,7 +161,7 @@ def _no_way(recipe: Recipe) -> ConfigError:
 
 def _descend(
     recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
-    seed: int, run: Run, until: int | None = None,
+    seed: int, run: Run,
 ) -> Fitted:  # fmt: skip
     method = cast(Descent, recipe.method)
     model = initialise(recipe, vocabulary, (*train, *dev), seed)
@@ -172,10 +169,9 @@ def _descend(
         recipe, vocabulary, train, dev, block_size=model.config.block_size, seed=seed
     )
     identity = _identity(recipe, vocabulary, train, dev, seed, run)
-    identity |= {"until": until} if until else {}
     trainer = Trainer(
         method, model.to(run.device), batches, seed=seed, ends=vocabulary.ends, run=run,
-        place=Place(run.state, identity) if run.state else None, until=until,
+        place=Place(run.state, identity) if run.state else None,
     )  # fmt: skip
     finished = trainer.train()
     progress = trainer.progress
@@ -209,30 +205,19 @@ def _fit_mixture(
     recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str], *,
     seed: int, run: Run,
 ) -> Fitted:  # fmt: skip
-    """Fit the members, weigh them on dev, and fit them again on all if the recipe says so.
-
-    Asked to stop, it mixes the members that there are.
-    """
-    method = cast(Ensemble, recipe.method)
-    items = (*train, *dev)
-    fitted = _fit_members(method, vocabulary, train, dev, seed=seed, run=run)
-    mixture = assemble(recipe, vocabulary, items, [one.model for one in fitted])
+    """Fit the members, and weigh them on dev; if asked to stop, those that there are."""
+    fitted = _fit_members(cast(Ensemble, recipe.method), vocabulary, train, dev, seed=seed, run=run)
+    mixture = assemble(recipe, vocabulary, (*train, *dev), [one.model for one in fitted])
     dev_data = encode_lines(dev, vocabulary)
     mix(mixture, *dev_data)
     rows = [{"member": i} | row for i, one in enumerate(fitted) for row in one.metrics]
     step = sum(one.metrics[-1]["step"] if one.metrics else 0 for one in fitted)
     last = {"step": step, "dev_nll": mean_nll(mixture, *dev_data)}
     run.report(last)
-    again: list[Fitted] = []
-    if method.refit and all(one.finished for one in fitted):
-        again = _refit_members(method, fitted, vocabulary, items, dev, seed=seed, run=run)
-    finished = all(one.finished for one in (*fitted, *again))
-    if on_dev := finished and method.refit:
-        weights = mixture.weights
-        mixture = assemble(recipe, vocabulary, items, [one.model for one in again])
-        mixture.weights.copy_(weights)
-    seconds = sum(one.seconds for one in (*fitted, *again))
-    return Fitted(mixture.eval(), (*rows, last), step, seconds, finished, on_dev)
+    return Fitted(
+        mixture.eval(), (*rows, last), step,
+        sum(one.seconds for one in fitted), all(one.finished for one in fitted),
+    )  # fmt: skip
 
 
 def _fit_members(
@@ -251,25 +236,3 @@ def _fit_members(
         if not fitted[-1].finished:
             break
     return fitted
-
-
-def _refit_members(
-    method: Ensemble, fitted: Sequence[Fitted], vocabulary: Vocabulary, items: Sequence[str],
-    dev: Sequence[str], *, seed: int, run: Run,
-) -> list[Fitted]:  # fmt: skip
-    """The members anew on train and dev, each up to the step that was its best before."""
-    again: list[Fitted] = []
-    for i, (member, before) in enumerate(zip(method.members, fitted, strict=True)):
-        # Its looks at dev say nothing any more.
-        state = run.state and run.state.with_suffix(f".{i}.again.pt")
-        own = replace(run, state=state, report=ignore)
-        if isinstance(member.method, Descent):
-            one = _descend(
-                member, vocabulary, items, dev, seed=seed + i, run=own, until=before.best_step
-            )
-        else:
-            one = fit(member, vocabulary, items, dev, seed=seed + i, run=own)
-        again.append(one)
-        if not one.finished:
-            break
-    return again

@@ -92,12 +92,9 @@ class Ensemble:
     Attributes:
         members: recipes of the members, each counted or fitted by Descent; member i
             has seed + i.
-        refit: once weights and steps are chosen on dev, the members are fitted again on
-            train and dev together.
     """
 
     members: "tuple[Recipe, ...]"
-    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,7 +211,7 @@ def mixture() -> Recipe:
         replace(transformer(), dropout=0.05),
         replace(ngram(), method=Discounting(0.25)),
     )
-    return Recipe("mixture", Ensemble(members, refit=True))
+    return Recipe("mixture", Ensemble(members))
 
 
 def korean_lookup() -> Recipe:

@@ -7,9 +7,9 @@ from models.errors import ConfigError
 from models.registry import ARCHITECTURES, build_model
 from tests.training.conftest import NAMES, VOCABULARY
 from training.corpus import CorpusError, encode_lines
-from training.descent import DivergedError, Trainer, learning_rate
+from training.descent import DivergedError, learning_rate
 from training.evaluate import evaluate, mean_nll
-from training.fit import fit, initialise, make_batches
+from training.fit import fit
 from training.loss import cross_entropy
 from training.recipes import RECIPES, Counting, Descent, Recipe, find_recipe
 from training.run import Run
@@ -145,19 +145,3 @@ def test_a_loss_that_runs_away_is_said_and_nothing_is_kept() -> None:
     wild = Descent(steps=20, learning_rate=1e30, warmup_steps=1, eval_every=10, grad_clip=1e30)
     with pytest.raises(DivergedError, match="at step 10: .*lower learning rate"):
         fit(replace(TINY, method=wild), VOCABULARY, NAMES, NAMES, seed=1)
-
-
-def test_told_until_when_a_run_is_the_beginning_of_the_whole_one_whatever_dev_says() -> None:
-    model = initialise(TINY, VOCABULARY, NAMES, seed=1)
-    batches = make_batches(
-        TINY, VOCABULARY, NAMES, ["lllll"], block_size=model.config.block_size, seed=1
-    )
-    whole = fit(TINY, VOCABULARY, NAMES, ["lllll"], seed=1)
-    begun = Trainer(TINY.method, model, batches, seed=1, ends=True, run=Run(), until=40)
-    assert begun.train()
-    assert begun.progress.step == begun.progress.best_step == 40
-    rows = {row["step"]: row for row in whole.metrics}
-    assert rows[20]["dev_nll"] < rows[40]["dev_nll"]  # it grows worse: no name is like this
-    assert begun.progress.metrics == [rows[step] for step in rows if step <= 40]
-    nll = mean_nll(model, *encode_lines(["lllll"], VOCABULARY))
-    assert nll == pytest.approx(rows[40]["dev_nll"], abs=1e-6)

@@ -9,7 +9,7 @@ import torch
 
 from models.checkpoint import Checkpoint
 from models.mixture import Mixture
-from tests.training.conftest import NAMES, SHORT, TINY, VOCABULARY, assert_same_weights
+from tests.training.conftest import NAMES, TINY, VOCABULARY, assert_same_weights
 from training.corpus import encode_lines
 from training.evaluate import mean_nll
 from training.fit import Fitted, fit
@@ -119,47 +119,3 @@ def test_a_counted_member_is_weighed_as_the_others() -> None:
     assert "1 gru" in curves
     assert "3 transformer" in curves
     assert "ngram" not in curves  # it has no steps
-
-
-REFITTED = replace(
-    RECIPE,
-    method=Ensemble(
-        (TINY["gru"], Recipe("ngram", Discounting(0.25), block_size=2), TINY["transformer"]),
-        refit=True,
-    ),
-)
-
-
-def test_fitted_again_its_members_have_learned_from_dev_and_its_weights_are_those_of_before() -> (
-    None
-):
-    before = fit_mixture(replace(REFITTED, method=replace(REFITTED.method, refit=False)))
-    fitted = fit_mixture(REFITTED)
-    assert (before.on_dev, fitted.on_dev) == (False, True)
-    assert fitted.metrics == before.metrics
-    assert torch.equal(mixture_of(fitted).weights, mixture_of(before).weights)
-    gru, counted, _ = mixture_of(fitted).members
-    steps = max(row["step"] for row in fitted.metrics if row.get("member") == 0)
-    assert steps == 12  # its best one: so it is what the whole schedule gives
-    member = replace(TINY["gru"], method=replace(SHORT, eval_every=12))
-    assert_same_weights(gru, fit(member, VOCABULARY, (*TRAIN, *DEV), DEV, seed=3).model)
-    recipe = cast(Ensemble, REFITTED.method).members[1]
-    assert_same_weights(counted, fit(recipe, VOCABULARY, (*TRAIN, *DEV), DEV, seed=0).model)
-
-
-@pytest.mark.parametrize("steps", [14, 30, 40])  # in the second net, then in either again
-def test_stopped_before_it_is_fitted_again_it_is_the_mixture_so_far(
-    steps: int, tmp_path: Path
-) -> None:
-    whole = fit_mixture(REFITTED)
-    left = iter(range(steps))
-    stopped = fit_mixture(
-        REFITTED, Run(state=tmp_path / "clean.pt", stop=lambda: next(left, None) is None)
-    )
-    assert not stopped.finished
-    assert not stopped.on_dev
-    assert stopped.metrics == whole.metrics or steps < 24
-    resumed = fit_mixture(REFITTED, Run(state=tmp_path / "clean.pt"))
-    assert resumed.finished
-    assert resumed.on_dev
-    assert_same_weights(resumed.model, whole.model)

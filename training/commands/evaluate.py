@@ -32,7 +32,5 @@ def _evaluate(options: argparse.Namespace) -> int:
     (parts,) = corpus.split([split])
     if parts.name != fitted_on:
         print(f"fitted on {fitted_on}: the held-out parts of {split} may hold training names")
-    elif checkpoint.metadata.training.get("on_dev"):
-        print("fitted on dev as well, in the end: its NLL is no held-out one")
     print_evaluation({parts.name: evaluate_split(model, vocabulary, parts)})
     return 0
