@@ -43,15 +43,28 @@ class Engine:
     Args:
         models: those that requests may be for.
         queue_size: requests waiting or under way before others are refused.
+        tree_bytes: of all prefix trees together, at most.
+        default: the id of the model that most requests are for: it has half of that, and
+            its tree is filled while there is nothing else to do; None: there is none.
     """
 
-    def __init__(self, models: Iterable[ServedModel], queue_size: int) -> None:
+    def __init__(
+        self,
+        models: Iterable[ServedModel],
+        queue_size: int,
+        tree_bytes: int = 0,
+        default: str | None = None,
+    ) -> None:
         self._queue_size = queue_size
+        served = {model.id: model for model in models}
+        shares = _share_out(tree_bytes, served, default)
         self._pending = 0  # touched on the event loop alone
         self._inbox: queue.SimpleQueue[tuple[Job | Scoring, _Task] | None] = queue.SimpleQueue()
         self._samplers = {
-            served.id: Sampler(served.model, served.checkpoint.vocabulary) for served in models
+            name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
+            for name, model in served.items()
         }
+        self._growing = self._samplers.get(default) if default else None
         self._jobs: dict[Job, _Task] = {}
         self._scorings: deque[tuple[Scoring, _Task]] = deque()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -121,13 +134,16 @@ class Engine:
 
     def _run(self) -> None:
         while self._receive():
-            self._advance()
+            if self._busy:
+                self._advance()
+            else:
+                self._grow()
 
     def _receive(self) -> bool:
         """Take in all that waits, or wait if there is nothing to do; False to stop."""
         while True:
             try:
-                arrived = self._inbox.get(block=not self._busy)
+                arrived = self._inbox.get(block=not (self._busy or self._growing))
             except queue.Empty:
                 return True
             if arrived is None:
@@ -147,6 +163,18 @@ class Engine:
                 self._step(model_id, sampler)
         if self._scorings:
             self._score(*self._scorings.popleft())
+
+    def _grow(self) -> None:
+        """One step towards a full tree, as long as a request that comes meanwhile has to wait."""
+        if self._growing:
+            try:
+                self._growing.grow()
+            except Exception:  # requests will tell what is wrong
+                logger.exception("the default model failed while its prefix tree was filled")
+                self._growing.clear()
+                self._growing = None
+            else:
+                self._growing = None if self._growing.grown else self._growing
 
     def _forget_cancelled(self) -> None:
         """Drop the work of requests that no one awaits any more."""
@@ -189,3 +217,13 @@ class Engine:
                 task.future.set_result(result)
 
         task.future.get_loop().call_soon_threadsafe(settle)
+
+
+def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
+    """Bytes for each model's tree: half of them for the default one, if there are others."""
+    names = list(models)
+    others = [name for name in names if name != default]
+    if len(others) == len(names):
+        return {name: tree_bytes // len(names) for name in names}
+    rest = tree_bytes // 2 if others else 0
+    return {name: rest // len(others) for name in others} | {str(default): tree_bytes - rest}

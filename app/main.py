@@ -34,7 +34,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(settings.threads)
         app.state.catalog = load_catalog(settings)
-        app.state.engine = Engine(app.state.catalog.models.values(), settings.queue_size)
+        catalog = app.state.catalog
+        app.state.engine = Engine(
+            catalog.models.values(),
+            settings.queue_size,
+            tree_bytes=settings.tree_memory_mb << 20,
+            default=catalog.default,
+        )
         app.state.engine.start()
         for served in app.state.catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)

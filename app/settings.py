@@ -43,6 +43,12 @@ class Settings(BaseSettings):
         le=65536,
         description="Requests that may wait or run in a process before others get a 503.",
     )
+    tree_memory_mb: int = Field(
+        default=96,
+        ge=0,
+        le=1 << 20,
+        description="Memory, in MiB a process, for distributions that are kept: more is faster.",
+    )
     max_body_bytes: int = Field(
         default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."
     )

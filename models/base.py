@@ -41,6 +41,14 @@ class LanguageModel(nn.Module, ABC):
         return self.config.block_size - 1
 
     @property
+    def time_axes(self) -> tuple[int | None, ...]:
+        """Of each tensor of the state: the axis along which step t writes entry t alone.
+
+        None where a step writes the tensor anew; so it is unless an architecture says otherwise.
+        """
+        return (None,) * len(self.initial_state(1))
+
+    @property
     def parameter_count(self) -> int:
         """How many numbers were fitted."""
         return sum(parameter.numel() for parameter in self.parameters())

@@ -1,150 +1,250 @@
 """Drawing names from the stream of a seed, many requests side by side.
 
 Name i of a stream is decided by (model, seed, i, sampling parameters) alone: its
-characters are drawn with the uniforms of randomness.py from distributions of
-rows.py, whose bits do not depend on the other rows. So a request is free to
-take whichever rows are idle, and gets the same names alone or in a crowd.
+characters are drawn with the uniforms of randomness.py from distributions of rows.py,
+whose bits depend on the prefix alone. So it does not matter where a distribution comes
+from: a name reads on in the prefix tree as far as that goes; then a row of the model
+reads the same characters again and draws the rest.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.base import LanguageModel
-from models.randomness import uniforms
-from models.request import Generated, GeneratedName, GenerationRequest, Job
+from models.in_flight import NamesInFlight, Slots
+from models.prefix_tree import NONE, PrefixTree
+from models.request import MAX_NAMES, Generated, GenerationRequest, Job
 from models.rows import ROWS, Rows, boundaries, longest_name
-from models.sampling import Array, SamplingParams, draw, probabilities
+from models.sampling import Array
 from models.vocabulary import BOUNDARY, Vocabulary
+
+TREE_BYTES = 32 << 20
+"""Of the tree of a sampler that is told no other size."""
+_SLOTS = 1024
+"""Names in flight at most."""
+_WALKED = 1 << 18
+"""Probabilities that a step looks at in the tree, about: some milliseconds."""
+
+_NO_SLOTS = np.empty(0, dtype=np.int64)
 
 
 class Sampler:
-    """Draws the names of all jobs of one model, ROWS at a time.
+    """Draws the names of all jobs of one model.
 
     Args:
         model: in eval mode, float64, on its device.
         vocabulary: the model's.
+        tree_bytes: for distributions that are kept, >= 0.
     """
 
-    def __init__(self, model: LanguageModel, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._rows = Rows(model, vocabulary)
+    def __init__(
+        self, model: LanguageModel, vocabulary: Vocabulary, tree_bytes: int = TREE_BYTES
+    ) -> None:
+        self._size = len(vocabulary)
         self._limit = longest_name(model, vocabulary)
+        self._tree = PrefixTree(model, tree_bytes)
+        self._model, self._vocabulary = model, vocabulary
         self._jobs: deque[Job] = deque()
-        self._owners: list[Job | None] = [None] * ROWS
-        self._indexes = [0] * ROWS
-        # Column t of row b: its character t and the uniform that draws it.
-        self._token_ids = np.zeros((ROWS, self._limit + 1), dtype=np.int64)
-        self._uniforms = np.zeros((ROWS, self._limit + 1))
+        self._rehearsal: Job | None = None
+        self._rehearsed = 0  # of a stream, by earlier ones
+        self._names = NamesInFlight(_SLOTS, self._limit, vocabulary)
+        self._ready = _NO_SLOTS  # names that can go on in the tree
+        self._waiting: dict[Job, list[int]] = {}  # slots whose names need a row
+        self._rows = Rows(model, vocabulary)
+        # Of each row: the slot it draws for, how many of its characters it has read, and
+        # whether it is to add what it has caught up with to the tree.
+        self._slot = np.full(ROWS, NONE, dtype=np.int64)
+        self._read = np.full(ROWS, self._limit + 1, dtype=np.int64)
+        self._adds = np.zeros(ROWS, dtype=bool)
         self._inputs = boundaries()
-        self._position = np.zeros(ROWS, dtype=np.int64)
-        self._nll = np.zeros(ROWS)
 
     @property
     def busy(self) -> bool:
         """Whether a job is under way."""
-        return bool(self._jobs)
+        return len(self._jobs) > (self._rehearsal is not None)
+
+    @property
+    def grown(self) -> bool:
+        """Whether the tree has all that it has room for."""
+        return self._tree.full
 
     def add(self, job: Job) -> None:
         """Queue a job made for this sampler's model."""
+        if self._rehearsal:
+            self.remove(self._rehearsal)
+            self._rehearsal = None
         self._jobs.append(job)
+
+    def grow(self) -> None:
+        """Draw for no one, for what the tree learns by it: what is likely is met first."""
+        if not self._rehearsal:
+            request = GenerationRequest(0, MAX_NAMES, self._rehearsed)
+            self._rehearsal = Job(request, self._model, self._vocabulary)
+            self._jobs.append(self._rehearsal)
+        self.step()
 
     def remove(self, job: Job) -> None:
         """Forget a job that is under way; its rows are free again."""
         self._jobs.remove(job)
-        self._owners = [None if owner is job else owner for owner in self._owners]
+        self._waiting.pop(job, None)
+        slots = self._names.of(job)
+        self._slot[np.isin(self._slot, slots)] = NONE
+        self._adds[self._slot == NONE] = False
+        self._ready = self._ready[~np.isin(self._ready, slots)]
+        self._names.release(slots)
 
     def clear(self) -> None:
         """Forget every job, after a step that failed; the next step restarts every row."""
-        self._jobs.clear()
-        self._owners = [None] * ROWS
-        self._position[:] = self._limit + 1
+        for job in list(self._jobs):
+            self.remove(job)
+        self._rehearsal = None
+        self._read[:] = self._limit + 1
 
     def step(self) -> list[Job]:
-        """Draw one character in every row in use; returns the jobs that this completes."""
-        self._fill_rows()
-        log_probs = self._rows.advance(self._inputs)
-        token_ids = self._choose(log_probs)
-        every = np.arange(ROWS)
-        self._token_ids[every, self._position] = token_ids
-        self._nll += np.maximum(0.0, -log_probs[every, token_ids])
-        self._inputs = token_ids
-        self._position += 1
-        self._finish_rows()
+        """Draw what the tree knows, and a character in each row; the jobs that this completes."""
+        self._walk(np.concatenate([self._ready, self._resume(), self._admit()]))
+        self._take_rows()
+        self._advance()
         completed = [job for job in self._jobs if job.done]
-        for job in completed:
-            self._jobs.remove(job)
-        # A job that is done may have rows ahead of what it needed.
-        self._owners = [None if owner and owner.done else owner for owner in self._owners]
+        for job in completed:  # it may have names ahead of what it needed
+            self.remove(job)
+        if self._rehearsal in completed:
+            completed.remove(self._rehearsal)
+            self._rehearsed = self._rehearsal.result().next_offset
+            self._rehearsal = None
         return completed
 
-    def _fill_rows(self) -> None:
-        """Give idle rows to the jobs, one each in turn, so that a long one starves no other."""
-        idle = [row for row, owner in enumerate(self._owners) if owner is None]
-        taken: dict[Job, list[int]] = {}
-        passed = 0  # jobs in a row that want none
-        while idle and passed < len(self._jobs):
+    def _admit(self) -> Slots:
+        """Begin names of the jobs in turn, so that a long one starves no other; their slots."""
+        admitted = [_NO_SLOTS]
+        passed = 0  # jobs in a row that want no more
+        while self._names.free and passed < len(self._jobs):
             job = self._jobs[0]
             self._jobs.rotate(-1)  # its turn is over, and the next step goes on from here
-            if not job.wants_row:
-                passed += 1
-                continue
-            passed = 0
-            row = idle.pop()
-            self._owners[row] = job
-            self._indexes[row] = job.admit()
-            taken.setdefault(job, []).append(row)
-        for job, rows in taken.items():
-            indexes = np.array([self._indexes[row] for row in rows], dtype=np.uint64)
-            length = job.max_length + 1  # its end needs one too
-            self._uniforms[rows, :length] = uniforms(job.request.seed, indexes, length)
-            self._token_ids[rows, : len(job.prefix)] = job.prefix
-        # An idle row reads on like any other and starts over when its context is full.
-        full = [row for row in idle if self._position[row] > self._limit]
-        self._restart(np.array([*full, *(r for rows in taken.values() for r in rows)], np.int64))
-
-    def _restart(self, rows: NDArray[np.int64]) -> None:
-        self._rows.restart(rows)
-        self._inputs[rows] = BOUNDARY
-        self._position[rows] = 0
-        self._nll[rows] = 0.0
-
-    def _choose(self, log_probs: Array) -> NDArray[np.int64]:
-        """(ROWS,) next characters: drawn, or forced within a prefix; boundaries in idle rows."""
-        chosen = boundaries()
-        alike: dict[SamplingParams, list[int]] = {}
-        for row, job in enumerate(self._owners):
-            if job is None:
-                continue
-            if self._position[row] < len(job.prefix):
-                chosen[row] = self._token_ids[row, self._position[row]]
+            share = max(1, self._names.free // len(self._jobs))
+            if count := min(job.wanted, share):
+                admitted.append(self._names.admit(job, count))
+                passed = 0
             else:
-                alike.setdefault(job.request.sampling, []).append(row)
-        for sampling, rows in alike.items():
-            probs = probabilities(log_probs[rows], sampling)
-            chosen[rows] = draw(probs, self._uniforms[rows, self._position[rows]])
-        return chosen
+                passed += 1
+        return np.concatenate(admitted)
 
-    def _finish_rows(self) -> None:
-        """Hand in the names that have ended, or never will in time, and free their rows.
+    def _resume(self) -> Slots:
+        """The slots that waited for a node which the tree has by now."""
+        resumed = [_NO_SLOTS]
+        for job, waiting in self._waiting.items():
+            slots = np.array(waiting, dtype=np.int64)
+            known = self._next_nodes(slots) != NONE
+            resumed.append(slots[known])
+            self._waiting[job] = slots[~known].tolist()
+        return np.concatenate(resumed)
 
-        Running text ends by its length alone.
+    def _next_nodes(self, slots: Slots) -> NDArray[np.int64]:
+        """Of all that each has read; NONE where the tree has no such node."""
+        positions = self._names.position[slots]
+        last = self._names.token_ids[slots, positions - 1]  # of no use at position 0
+        nodes = self._tree.children(self._names.node[slots], last)
+        return np.where(positions == 0, self._tree.root, nodes)
+
+    def _walk(self, slots: Slots) -> None:
+        """Draw in the tree until each name has ended, or has left the tree and waits."""
+        looked_at = 0
+        while len(slots) and looked_at < _WALKED:
+            nodes = self._next_nodes(slots)
+            known = nodes != NONE
+            for slot in slots[~known].tolist():
+                self._waiting.setdefault(self._names.job[slot], []).append(slot)
+            slots, nodes = slots[known], nodes[known]
+            self._names.node[slots] = nodes
+            self._names.read(slots, self._tree.log_probs(nodes))
+            looked_at += len(slots) * self._size
+            slots = slots[~self._names.finish(slots)]
+        self._ready = slots  # enough for one step
+
+    def _take_rows(self) -> None:
+        """Give idle rows to names that wait, one of each job in turn.
+
+        While the tree grows, one name a prefix: the others will find it in the tree.
         """
-        ends = self._vocabulary.ends
-        for row, job in enumerate(self._owners):
-            if job is None:
-                continue
-            length = int(self._position[row]) - ends  # of a name: if the last was its end
-            ended = self._inputs[row] == BOUNDARY if ends else length == job.max_length
-            if not ended and length < job.max_length:
-                continue
-            name = None
-            if ended and job.request.min_length <= length <= job.max_length:
-                text = self._vocabulary.decode(self._token_ids[row, :length].tolist())
-                name = GeneratedName(text, self._indexes[row], float(self._nll[row]))
-            job.finish(self._indexes[row], name)
-            self._owners[row] = None
+        idle = np.flatnonzero(self._slot == NONE).tolist()
+        shared = not self._tree.full
+        taken: list[int] = []
+        begun = set(self._keys(self._slot[self._adds]).tolist()) if shared else set()
+        turns = deque((job, self._offers(job)) for job in self._jobs if self._waiting.get(job))
+        while idle and turns:
+            job, offers = turns.popleft()
+            for key, slot in offers:
+                if key in begun:
+                    continue
+                if shared:
+                    begun.add(key)
+                self._waiting[job].remove(slot)
+                row = idle.pop()
+                self._slot[row], self._adds[row] = slot, shared
+                taken.append(row)
+                turns.append((job, offers))
+                break
+        self._begin(np.array(taken, dtype=np.int64))
+
+    def _begin(self, rows: NDArray[np.int64]) -> None:
+        """Put rows where the tree knows the model's state, as late in their names as may be."""
+        self._read[rows] = self._limit + 1  # to be restarted, unless
+        slots = self._slot[rows]
+        within = self._names.position[slots] > 0
+        rows, slots = rows[within], slots[within]
+        lengths = self._tree.load_states(self._names.node[slots], self._rows.state, rows)
+        known = lengths >= 0
+        rows, slots, lengths = rows[known], slots[known], lengths[known]
+        self._read[rows] = lengths + 1
+        self._inputs[rows] = self._names.token_ids[slots, lengths]
+
+    def _offers(self, job: Job) -> Iterator[tuple[int, int]]:
+        """The prefixes that names of a job wait for, as keys, and a slot of each, in turn."""
+        slots = np.array(self._waiting[job], dtype=np.int64)
+        keys = self._keys(slots)
+        if not self._tree.full:
+            _, first = np.unique(keys, return_index=True)
+            keys, slots = keys[np.sort(first)], slots[np.sort(first)]
+        return zip(keys.tolist(), slots.tolist(), strict=True)
+
+    def _keys(self, slots: Slots) -> NDArray[np.int64]:
+        """A number for the prefix that each waits for: the node before it, and the character."""
+        positions = self._names.position[slots]
+        last = self._names.token_ids[slots, positions - 1]
+        return np.where(positions == 0, NONE, self._names.node[slots] * self._size + last)
+
+    def _advance(self) -> None:
+        """Read a character in every row; those that have caught up with their name draw one."""
+        used = np.flatnonzero(self._slot != NONE)
+        if not len(used):
+            return
+        # An idle row reads on like any other and starts over when its context is full.
+        full = np.flatnonzero(self._read > self._limit)
+        self._rows.restart(full)
+        self._read[full] = 0
+        self._inputs[full] = BOUNDARY
+        log_probs = self._rows.advance(self._inputs)
+        caught_up = used[self._read[used] == self._names.position[self._slot[used]]]
+        slots = self._slot[caught_up]
+        self._grow(caught_up[self._adds[caught_up]], log_probs)
+        self._names.read(slots, log_probs[caught_up])
+        self._inputs[:] = BOUNDARY
+        self._inputs[used] = self._names.token_ids[self._slot[used], self._read[used]]
+        self._read += 1
+        over = caught_up[self._names.finish(slots)]
+        self._slot[over] = NONE
+
+    def _grow(self, rows: NDArray[np.int64], log_probs: Array) -> None:
+        """Add what the names of some rows have read to the tree, while there is room."""
+        self._adds[rows] = False
+        slots = self._slot[rows]
+        unknown = self._next_nodes(slots) == NONE
+        rows, slots = rows[unknown], slots[unknown]
+        last = self._names.token_ids[slots, self._names.position[slots] - 1]
+        self._tree.add(self._names.node[slots], last, log_probs[rows], self._rows.state, rows)
 
 
 def generate(model: LanguageModel, vocabulary: Vocabulary, request: GenerationRequest) -> Generated:

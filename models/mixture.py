@@ -56,6 +56,11 @@ class Mixture(LanguageModel):
         self.register_buffer("weights", torch.full((len(members),), 1 / len(members)))
 
     @property
+    def time_axes(self) -> tuple[int | None, ...]:
+        """The members', one after the other."""
+        return tuple(axis for member in self._each() for axis in member.time_axes)
+
+    @property
     def parameter_count(self) -> int:
         """The members' together, and their weights."""
         return sum(member.parameter_count for member in self._each()) + self.weights.numel()

@@ -8,6 +8,7 @@ Running text does not end: there every draw is an item of exactly `max_length`
 characters, its prefix included, and nothing is passed over.
 """
 
+import math
 from dataclasses import dataclass
 
 from models.base import LanguageModel
@@ -110,28 +111,31 @@ class Job:
         self._accepted = 0
 
     @property
-    def wants_row(self) -> bool:
-        """Whether one more index should be drawn now.
+    def wanted(self) -> int:
+        """How many indexes more should be drawn now.
 
         As many are in flight as should give the missing names at the acceptance
         seen so far. Those drawn too many are dropped: the answer is always the
-        first n names in stream order, whatever the order in which rows finish.
+        first n names in stream order, whatever the order in which they end.
         """
+        if self.done:
+            return 0
         finished = self._consumed + len(self._ahead)
         missing = self.request.n - self._accepted
         useful = missing * (finished + 1) / (self._accepted + 1)
         in_flight = self._admitted - finished
-        return not self.done and in_flight < useful and self._admitted < self.request.budget
+        return max(0, min(math.ceil(useful) - in_flight, self.request.budget - self._admitted))
 
     @property
     def done(self) -> bool:
         """Whether all its names are there, or the budget is spent."""
         return len(self._names) == self.request.n or self._consumed == self.request.budget
 
-    def admit(self) -> int:
-        """Take the next index of the stream."""
-        self._admitted += 1
-        return self.request.offset + self._admitted - 1
+    def admit(self, count: int) -> int:
+        """Take the next indexes of the stream; returns the first of them."""
+        first = self.request.offset + self._admitted
+        self._admitted += count
+        return first
 
     def finish(self, index: int, name: GeneratedName | None) -> None:
         """Hand in what an admitted index gave; None is no name."""

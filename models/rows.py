@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.base import LanguageModel
+from models.base import LanguageModel, State
 from models.sampling import Array, log_softmax
 from models.vocabulary import BOUNDARY, Vocabulary
 
@@ -56,6 +56,11 @@ class Rows:
         chosen = torch.from_numpy(rows).to(self._model.device)
         for tensor, initial in zip(self._state, self._model.initial_state(len(rows)), strict=True):
             tensor[chosen] = initial
+
+    @property
+    def state(self) -> State:
+        """Of the model, (ROWS, ...) tensors; to be read, or written in place, between passes."""
+        return self._state
 
     @torch.inference_mode()
     def advance(self, token_ids: NDArray[np.int64]) -> Array:

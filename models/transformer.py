@@ -144,6 +144,11 @@ class Transformer(LanguageModel):
         logits: Tensor = self.lm_head(self.ln_f(x))  # (B, T, V)
         return logits
 
+    @property
+    def time_axes(self) -> tuple[int | None, ...]:
+        """Keys and values of a character are written once."""
+        return 2, 2, None
+
     def initial_state(self, batch_size: int) -> State:
         """Keys and values (B, L, block_size, C) each, and every row's position (B,)."""
         c = self.config

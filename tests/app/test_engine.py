@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.catalog import ServedModel
-from app.engine import Engine
+from app.engine import Engine, _share_out
 from app.errors import EngineStoppedError, OverloadedError
 from models.checkpoint import load_checkpoint
 from models.generation import generate
@@ -120,3 +120,45 @@ def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(
         engine.stop()
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("tree_bytes", [0, 100_000])
+def test_while_there_is_nothing_to_do_the_default_models_tree_is_filled(
+    served: ServedModel, tree_bytes: int
+) -> None:
+    request = GenerationRequest(seed=4, n=30)
+
+    async def ask() -> object:
+        engine = Engine([served], 10, tree_bytes=tree_bytes, default=served.id)
+        engine.start()
+        early = await engine.generate(served, request)
+        while engine._growing:
+            await asyncio.sleep(0.01)
+        assert engine._samplers[served.id].grown
+        assert await engine.generate(served, request) == early
+        engine.stop()
+        return early
+
+    assert asyncio.run(ask()) == generate(served.model, served.checkpoint.vocabulary, request)
+
+
+def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> None:
+        engine = Engine([served], 10, tree_bytes=100_000, default=served.id)
+        with monkeypatch.context() as broken:
+            broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
+            engine.start()
+            while engine._growing:
+                await asyncio.sleep(0.01)
+        assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+def test_the_default_model_has_half_of_the_trees_memory_and_the_others_share_the_rest() -> None:
+    assert _share_out(90, ["a"], "a") == {"a": 90}
+    assert _share_out(90, ["a", "b", "c", "d"], "b") == {"a": 15, "b": 45, "c": 15, "d": 15}
+    assert _share_out(90, ["a", "b"], None) == {"a": 45, "b": 45}

@@ -38,6 +38,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "workers": "64",
         "threads": "2",
         "queue_size": "1",
+        "tree_memory_mb": "0",
         "max_body_bytes": "1024",
         "shutdown_timeout_s": "30",
         "log_level": "debug",

@@ -150,7 +150,7 @@ def test_jobs_that_run_in_step_with_the_turns_starve_no_other(chain):
 def test_rows_are_dealt_to_jobs_one_each_in_turn(chain):
     # Every name of this model takes two steps, so four jobs get 8 names each every other step.
     served = chain({"": "a", "a": "."})
-    sampler = Sampler(*served)
+    sampler = Sampler(*served, tree_bytes=0)
     jobs = [Job(GenerationRequest(seed, n=ROWS), *served) for seed in range(4)]
     for job in jobs:
         sampler.add(job)

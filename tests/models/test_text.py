@@ -171,14 +171,14 @@ def test_a_sampler_that_idles_stays_within_the_models_context(architecture, make
         assert exactly(job.result()) == expected
 
 
-def test_a_job_of_texts_takes_no_more_rows_than_it_has_texts_to_draw(make_model):
+def test_a_job_of_texts_begins_no_more_texts_than_it_is_to_draw(make_model):
     # No draw is passed over, so none is drawn in reserve.
     job = Job(GenerationRequest(1, n=5), *make_model("transformer", kind="text"))
-    admitted = 0
-    while job.wants_row:
-        job.admit()
-        admitted += 1
-    assert admitted == 5
+    assert job.wanted == 5
+    job.admit(3)
+    assert job.wanted == 2
+    job.admit(2)
+    assert job.wanted == 0
 
 
 # ---------------------------------------------------------------- scores

@@ -67,13 +67,14 @@ def alone(service: Service) -> dict[int, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("workers", "threads", "tree_mb"), [(1, 1, 0), (1, 2, 96), (2, 1, 8), (2, 2, 96)]
+)
 def test_a_thousand_seeds_give_the_same_bytes_alone_and_in_a_crowd(
-    alone: dict[int, bytes], serve: Serve, workers: int, threads: int
+    alone: dict[int, bytes], serve: Serve, workers: int, threads: int, tree_mb: int
 ) -> None:
     assert len(set(alone.values())) == len(SEEDS)
-    with serve(WORKERS=workers, THREADS=threads) as service:
+    with serve(WORKERS=workers, THREADS=threads, TREE_MEMORY_MB=tree_mb) as service:
         assert ask_all_at_once(service) == alone
         some = SEEDS[::10]
         assert ask_one_by_one(service, some) == {seed: alone[seed] for seed in some}
