@@ -205,9 +205,9 @@ def mixture() -> Recipe:
     """
     recurrent = Descent(steps=7000, learning_rate=3e-3)
     members = (
-        Recipe("gru", recurrent, n_layer=2, n_embd=48, n_embd2=160, dropout=0.35),
+        Recipe("gru", recurrent, n_layer=2, n_embd=48, n_embd2=160, dropout=0.2),
         transformer(),
-        Recipe("lstm", recurrent, n_layer=1, n_embd=48, n_embd2=224, dropout=0.35),
+        Recipe("lstm", recurrent, n_layer=1, n_embd=48, n_embd2=224, dropout=0.2),
         replace(transformer(), dropout=0.05),
         replace(ngram(), method=Discounting(0.25)),
     )
