@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         description="Requests that may wait or run in a process before others get a 503.",
     )
     tree_memory_mb: int = Field(
-        default=96,
+        default=64,
         ge=0,
         le=1 << 20,
         description="Memory, in MiB a process, for distributions that are kept: more is faster.",

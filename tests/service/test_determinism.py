@@ -68,7 +68,7 @@ def alone(service: Service) -> dict[int, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("workers", "threads", "tree_mb"), [(1, 1, 0), (1, 2, 96), (2, 1, 8), (2, 2, 96)]
+    ("workers", "threads", "tree_mb"), [(1, 1, 0), (1, 2, 64), (2, 1, 8), (2, 2, 64)]
 )
 def test_a_thousand_seeds_give_the_same_bytes_alone_and_in_a_crowd(
     alone: dict[int, bytes], serve: Serve, workers: int, threads: int, tree_mb: int
