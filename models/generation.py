@@ -101,6 +101,8 @@ class Sampler:
         for job in list(self._jobs):
             self.remove(job)
         self._rehearsal = None
+        self._ready = _NO_SLOTS
+        self._slot[:], self._adds[:] = NONE, False
         self._read[:] = self._limit + 1
 
     def step(self) -> list[Job]:
