@@ -11,6 +11,10 @@ from uvicorn.supervisors import Multiprocess
 
 from app.settings import Settings
 
+HELD_UP_S = 30
+"""Before a worker that says nothing counts as hung and is replaced, its requests lost: on a
+machine that is short of cores a busy one can be silent for more than uvicorn's 5 seconds."""
+
 
 def main() -> int:
     """Serve until a signal; returns the exit status."""
@@ -32,6 +36,7 @@ def main() -> int:
         log_level=settings.log_level,
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
+        timeout_worker_healthcheck=HELD_UP_S,
     )
     return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config)
 

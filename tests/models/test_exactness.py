@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-import models.generation
+import models.in_flight
 from models.bigram import Bigram
 from models.randomness import uniforms
 from models.rows import NAME_LIMIT, ROWS, Rows, boundaries
@@ -131,7 +131,7 @@ def test_bigram_transitions_match_exact_probabilities(sampling: SamplingParams) 
 @pytest.mark.slow
 def test_a_planted_bias_of_one_percent_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Uniforms that never reach the last hundredth, as a wrong scale would give."""
-    monkeypatch.setattr(models.generation, "uniforms", lambda *a: uniforms(*a) * 0.99)
+    monkeypatch.setattr(models.in_flight, "uniforms", lambda *a: uniforms(*a) * 0.99)
     names, _ = sample(checkpoint("bigram"), SamplingParams(), DRAWN)
     assert min(transition_p_values(names, SamplingParams())) < 1e-12
 

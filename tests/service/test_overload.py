@@ -1,14 +1,16 @@
 """More requests than the queue holds, and the end of the process, on a real server."""
 
 import json
+import os
 import signal
 import socket
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import httpx
 import pytest
 
-from tests.service.conftest import STOP_LIMIT_S, Serve, Service, assert_problem
+from tests.service.conftest import STOP_LIMIT_S, Serve, Service, assert_problem, members
 
 LONG = "/generate?model=transformer&seed=42&n=1000"
 SHORT = "/score?word=emma&model=bigram"
@@ -119,3 +121,19 @@ def test_a_client_that_goes_away_gives_its_place_to_others(serve: Serve) -> None
             pytest.fail("it never had the place")
         later = [service.client.get(SHORT).status_code for _ in range(100)]
         assert later[-1] == 200
+
+
+@pytest.mark.slow
+def test_workers_that_are_held_up_for_seconds_are_not_replaced(serve: Serve) -> None:
+    with serve(WORKERS=2, MODELS="gru", DEFAULT_MODEL="gru") as service:
+        asked = "/generate?n=3&seed=1"
+        expected = service.client.get(asked).content
+        processes = set(members(service.process.pid))
+        workers = processes - {service.process.pid}
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(8)  # uvicorn's patience is 5 s
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert service.client.get(asked).content == expected
+        assert set(members(service.process.pid)) == processes
