@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # A file's tests in one process: they share what is dear to make. A server takes 400 MB.
+# The long proofs run one after the other: they load every core themselves.
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 FIT = $(BIN)/python -m training fit
 ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture
@@ -20,7 +21,8 @@ serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
 
 test: lint
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
+	$(BIN)/pytest -m slow
 
 check: lint
 	$(PYTEST) -m "not slow"

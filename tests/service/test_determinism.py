@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from tests.service.conftest import KEEPALIVE_S, Serve, Service
+from tests.service.conftest import Serve, Service
 
 SEEDS = range(1000)
 CROWD = 64
@@ -37,11 +37,9 @@ def ask_one_by_one(service: Service, seeds: range) -> dict[int, bytes]:
 
 def ask_all_at_once(service: Service) -> dict[int, bytes]:
     async def ask() -> dict[int, bytes]:
-        limits = httpx.Limits(
-            max_connections=CROWD,
-            max_keepalive_connections=CROWD,
-            keepalive_expiry=KEEPALIVE_S,
-        )
+        # A connection each: on a machine that is short of cores an idle one may be closed by
+        # the server just when it is taken up again.
+        limits = httpx.Limits(max_connections=CROWD, max_keepalive_connections=0)
         waiting = iter(SEEDS)
         answers: dict[int, bytes] = {}
         async with httpx.AsyncClient(
