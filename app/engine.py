@@ -136,8 +136,8 @@ class Engine:
         while self._receive():
             if self._busy:
                 self._advance()
-            else:
-                self._grow()
+            elif self._growing:
+                self._grow(self._growing)
 
     def _receive(self) -> bool:
         """Take in all that waits, or wait if there is nothing to do; False to stop."""
@@ -164,17 +164,16 @@ class Engine:
         if self._scorings:
             self._score(*self._scorings.popleft())
 
-    def _grow(self) -> None:
-        """One step towards a full tree, as long as a request that comes meanwhile has to wait."""
-        if self._growing:
-            try:
-                self._growing.grow()
-            except Exception:  # requests will tell what is wrong
-                logger.exception("the default model failed while its prefix tree was filled")
-                self._growing.clear()
-                self._growing = None
-            else:
-                self._growing = None if self._growing.grown else self._growing
+    def _grow(self, sampler: Sampler) -> None:
+        """One step towards a full tree, so short that a request which comes meanwhile can wait."""
+        try:
+            sampler.grow()
+        except Exception:  # requests will tell what is wrong
+            logger.exception("the default model failed while its prefix tree was filled")
+            sampler.clear()
+            self._growing = None
+        else:
+            self._growing = None if sampler.grown else sampler
 
     def _forget_cancelled(self) -> None:
         """Drop the work of requests that no one awaits any more."""

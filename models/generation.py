@@ -146,10 +146,8 @@ class Sampler:
 
     def _next_nodes(self, slots: Slots) -> NDArray[np.int64]:
         """Of all that each has read; NONE where the tree has no such node."""
-        positions = self._names.position[slots]
-        last = self._names.token_ids[slots, positions - 1]  # of no use at position 0
-        nodes = self._tree.children(self._names.node[slots], last)
-        return np.where(positions == 0, self._tree.root, nodes)
+        nodes = self._tree.children(self._names.node[slots], self._names.last(slots))
+        return np.where(self._names.position[slots] == 0, self._tree.root, nodes)
 
     def _walk(self, slots: Slots) -> None:
         """Draw in the tree until each name has ended, or has left the tree and waits."""
@@ -189,7 +187,8 @@ class Sampler:
                 taken.append(row)
                 turns.append((job, offers))
                 break
-        self._begin(np.array(taken, dtype=np.int64))
+        if taken:
+            self._begin(np.array(taken, dtype=np.int64))
 
     def _begin(self, rows: NDArray[np.int64]) -> None:
         """Put rows where the tree knows the model's state, as late in their names as may be."""
@@ -214,9 +213,8 @@ class Sampler:
 
     def _keys(self, slots: Slots) -> NDArray[np.int64]:
         """A number for the prefix that each waits for: the node before it, and the character."""
-        positions = self._names.position[slots]
-        last = self._names.token_ids[slots, positions - 1]
-        return np.where(positions == 0, NONE, self._names.node[slots] * self._size + last)
+        keys = self._names.node[slots] * self._size + self._names.last(slots)
+        return np.where(self._names.position[slots] == 0, NONE, keys)
 
     def _advance(self) -> None:
         """Read a character in every row; those that have caught up with their name draw one."""
@@ -231,7 +229,8 @@ class Sampler:
         log_probs = self._rows.advance(self._inputs)
         caught_up = used[self._read[used] == self._names.position[self._slot[used]]]
         slots = self._slot[caught_up]
-        self._grow(caught_up[self._adds[caught_up]], log_probs)
+        if (adding := caught_up[self._adds[caught_up]]).size:  # none, once the tree is full
+            self._grow(adding, log_probs)
         self._names.read(slots, log_probs[caught_up])
         self._inputs[:] = BOUNDARY
         self._inputs[used] = self._names.token_ids[self._slot[used], self._read[used]]
@@ -245,8 +244,10 @@ class Sampler:
         slots = self._slot[rows]
         unknown = self._next_nodes(slots) == NONE
         rows, slots = rows[unknown], slots[unknown]
-        last = self._names.token_ids[slots, self._names.position[slots] - 1]
-        self._tree.add(self._names.node[slots], last, log_probs[rows], self._rows.state, rows)
+        self._tree.add(
+            self._names.node[slots], self._names.last(slots), log_probs[rows],
+            self._rows.state, rows,
+        )  # fmt: skip
 
 
 def generate(model: LanguageModel, vocabulary: Vocabulary, request: GenerationRequest) -> Generated:

@@ -77,6 +77,10 @@ class NamesInFlight:
         """The slots of a job."""
         return np.flatnonzero(self.job == job)
 
+    def last(self, slots: Slots) -> TokenIds:
+        """(B,) what each of (B,) slots read last; of no meaning before the first character."""
+        return self.token_ids[slots, self.position[slots] - 1]
+
     def read(self, slots: Slots, log_probs: Array) -> TokenIds:
         """One more character of each name, drawn, or forced within a prefix.
 

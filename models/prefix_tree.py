@@ -11,6 +11,8 @@ Shapes: B nodes asked for, V = vocab_size, N nodes at most, of which the first M
 state; D = the deepest one's depth + 1.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -38,10 +40,11 @@ class PrefixTree:
     def __init__(self, model: LanguageModel, memory_bytes: int) -> None:
         size = model.config.vocab_size
         node_bytes = size * 12 + 12
-        state_bytes = _state_bytes(model)
+        state = _state_of_one(model)
+        state_bytes = sum(one.nbytes for one in state)
         kept = memory_bytes // max(node_bytes + state_bytes, 2 * state_bytes)
         self._capacity = (memory_bytes - kept * state_bytes) // node_bytes
-        self._states = _States(model, kept if state_bytes else self._capacity)
+        self._states = _States(state, model.time_axes, kept if state_bytes else self._capacity)
         # Pages of a large new array take no memory before they are written to.
         self._log_probs = np.empty((self._capacity, size))
         self._children = np.empty((self._capacity, size), dtype=np.int32)
@@ -143,15 +146,17 @@ class _States:
     those before are its prefixes'.
 
     Args:
-        model: whose they are.
+        state: of one node, for shapes and dtypes.
+        axes: the model's `time_axes`.
         capacity: M.
     """
 
-    @torch.inference_mode()
-    def __init__(self, model: LanguageModel, capacity: int) -> None:
+    def __init__(
+        self, state: Sequence[NDArray[np.generic]], axes: tuple[int | None, ...], capacity: int
+    ) -> None:
         self._capacity = capacity
-        self._axes = model.time_axes
-        self._arrays = [np.empty((capacity, *one.shape), one.dtype) for one in _state_of_one(model)]
+        self._axes = axes
+        self._arrays = [np.empty((capacity, *one.shape), one.dtype) for one in state]
 
     def __len__(self) -> int:
         return self._capacity
@@ -180,6 +185,7 @@ class _States:
                 tensor.movedim(axis, 1)[rows, : paths.shape[1]] = known
 
 
+@torch.inference_mode()
 def _state_of_one(model: LanguageModel) -> list[NDArray[np.generic]]:
     """What a node would hold of each tensor of the state."""
     state = zip(model.initial_state(1), model.time_axes, strict=True)
@@ -187,8 +193,3 @@ def _state_of_one(model: LanguageModel) -> list[NDArray[np.generic]]:
         (tensor if axis is None else tensor.select(axis, 0))[0].cpu().numpy()
         for tensor, axis in state
     ]
-
-
-@torch.inference_mode()
-def _state_bytes(model: LanguageModel) -> int:
-    return sum(one.nbytes for one in _state_of_one(model))
