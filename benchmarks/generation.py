@@ -3,7 +3,7 @@
 The plain loop is makemore's: a full forward pass for every character of a batch of names,
 all of them to the model's longest, in float32, drawn with torch.multinomial.
 
-python -m benchmarks.generation [--models mixture gru ...] [--tree-mb 96]
+python -m benchmarks.generation [--models mixture gru ...] [--tree-mb 64]
 """
 
 import argparse
@@ -62,7 +62,7 @@ def drawing(sampler: Sampler, checkpoint: Checkpoint, names: int) -> Callable[[i
 
 
 def measure(model_id: str, tree_bytes: int) -> dict[str, float]:
-    """Names/s by way and size, the share of the tree that was filled, and how long that took."""
+    """Names/s by way and size, and for how many seconds the tree was filled before `warm`."""
     checkpoint = load_checkpoint(CHECKPOINTS / model_id)
     single = load_checkpoint(CHECKPOINTS / model_id).model.float()
     longest = min(15, longest_name(single, checkpoint.vocabulary))
@@ -71,23 +71,23 @@ def measure(model_id: str, tree_bytes: int) -> dict[str, float]:
         figures[f"plain_{names}"] = rate(
             lambda _, names=names: plain_loop(single, names, longest), names
         )
-    cold = Sampler(checkpoint.model, checkpoint.vocabulary, tree_bytes)
+    sampler = Sampler(checkpoint.model, checkpoint.vocabulary, tree_bytes)
     started = time.perf_counter()
-    drawing(cold, checkpoint, MAX_NAMES)(0)
+    drawing(sampler, checkpoint, MAX_NAMES)(0)
     figures[f"cold_{MAX_NAMES}"] = MAX_NAMES / (time.perf_counter() - started)
     started = time.perf_counter()
-    while not cold.grown and time.perf_counter() - started < WARM_SECONDS:
-        cold.grow()
+    while not sampler.grown and time.perf_counter() - started < WARM_SECONDS:
+        sampler.grow()
     figures["seconds_to_warm"] = time.perf_counter() - started
     for names in SIZES:
-        figures[f"warm_{names}"] = rate(drawing(cold, checkpoint, names), names)
+        figures[f"warm_{names}"] = rate(drawing(sampler, checkpoint, names), names)
     return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=["mixture", "transformer", "lstm", "bigram"])
-    parser.add_argument("--tree-mb", type=int, default=96)
+    parser.add_argument("--tree-mb", type=int, default=64)
     options = parser.parse_args()
     torch.set_num_threads(1)
     machine = describe_machine()
