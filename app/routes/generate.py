@@ -46,6 +46,7 @@ async def generate(
         prefix=query.prefix,
         min_length=query.min_length,
         max_length=query.max_length,
+        scores=query.scores,
     )
     generated = await while_connected(http, engine.generate(served, request))
     return JSONResponse(_answer(query, served, request, generated))
