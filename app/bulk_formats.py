@@ -4,6 +4,8 @@ A format has `begin` and `end`, each given what is known of the whole, and `name
 The last line or event always says why no more names come, and where to go on.
 """
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -101,6 +103,61 @@ class ServerSentEvents:
         over = about["end"] in (End.COMPLETE, End.EXHAUSTED)
         mark = f"id: {NO_MORE}\n" if over else ""
         return f"{mark}event: end\ndata: {_dumps(about)}\n\n".encode()
+
+
+class Text:
+    """A name a line, and nothing else."""
+
+    media_type = "text/plain"
+
+    def begin(self, about: Mapping[str, Any]) -> bytes:
+        """Nothing."""
+        del about
+        return b""
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A line each; a name of running text may hold newlines itself."""
+        del sent
+        return "".join(f"{drawn.name}\n" for drawn in names).encode()
+
+    def end(self, about: Mapping[str, Any]) -> bytes:
+        """Nothing."""
+        del about
+        return b""
+
+
+class Csv:
+    """Comma-separated values (RFC 4180, but for the bare newlines) with a line of titles.
+
+    Args:
+        scores: with each name's NLL, empty where infinite.
+    """
+
+    media_type = "text/csv"
+
+    def __init__(self, scores: bool) -> None:
+        self._titles = ("name", "index", "nll") if scores else ("name", "index")
+
+    def begin(self, about: Mapping[str, Any]) -> bytes:
+        """The titles."""
+        del about
+        return self._rows([self._titles])
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A row each."""
+        del sent
+        columns = len(self._titles)
+        return self._rows((drawn.name, drawn.index, finite(drawn.nll))[:columns] for drawn in names)
+
+    def end(self, about: Mapping[str, Any]) -> bytes:
+        """Nothing."""
+        del about
+        return b""
+
+    def _rows(self, rows: Iterable[Sequence[object]]) -> bytes:
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n").writerows(rows)
+        return written.getvalue().encode()
 
 
 def read_event_id(text: str) -> tuple[int, int, int]:

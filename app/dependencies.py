@@ -25,7 +25,7 @@ def _catalog(request: Request) -> Catalog:
     return catalog
 
 
-def _shutdown(request: Request) -> Shutdown:
+async def _shutdown(request: Request) -> Shutdown:
     shutdown: Shutdown = request.app.state.shutdown
     return shutdown
 

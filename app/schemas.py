@@ -31,7 +31,7 @@ class NamesQuery(Strict):
     n: int | None
     seed: SeedText | None = Field(
         None,
-        description="The stream: 0 to 2^64-1, or any text. Drawn by the server if not given",
+        description="The stream: 0 to 2^64-1, or any text. Drawn at random if not given",
         examples=["42"],
     )
     offset: Annotated[int, Integer(0, MAX_OFFSET)] = Field(
