@@ -28,7 +28,9 @@ logger = logging.getLogger("uvicorn.error")
 
 FIRST = 16
 """Names drawn before the first is sent; then twice as many each time while that is quick."""
-_QUICK_S, _SLOW_S = 0.2, 0.5
+_FEWEST = 128
+"""After that: fewer would leave rows of the model idle."""
+_QUICK_S, _SLOW_S = 1.0, 3.0
 _PAUSE_S = 0.05
 """Before a full queue is asked again, and up to three times as long."""
 
@@ -96,7 +98,7 @@ class NameStream:
 
 
 def _next_size(size: int, drawn_in_s: float) -> int:
-    """How many names next: few of a slow model, which would keep the client waiting."""
-    if drawn_in_s < _QUICK_S:
+    """How many names next: fewer of a slow model, so that the client need not wait for long."""
+    if size < _FEWEST or drawn_in_s < _QUICK_S:
         return min(2 * size, MAX_NAMES)
-    return max(size // 2, FIRST) if drawn_in_s > _SLOW_S else size
+    return max(size // 2, _FEWEST) if drawn_in_s > _SLOW_S else size

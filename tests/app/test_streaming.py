@@ -14,7 +14,7 @@ from app.catalog import ServedModel
 from app.engine import Engine
 from app.shutdown import Shutdown
 from app.stream_schemas import StreamEnd
-from app.streaming import NameStream, _next_size
+from app.streaming import FIRST, NameStream, _next_size
 from models.checkpoint import load_checkpoint
 from models.generation import generate
 from models.request import GenerationRequest
@@ -123,11 +123,11 @@ def test_a_full_queue_makes_a_stream_wait_and_it_goes_on_with_no_name_missing(
     assert len(names) > 16 + 16
 
 
-def test_a_slow_model_gives_few_names_at_a_time_and_a_fast_one_many() -> None:
-    size = 16
+def test_a_stream_begins_with_few_names_and_has_fewer_at_a_time_of_a_slow_model() -> None:
+    sizes = [FIRST]
     for _ in range(10):
-        size = _next_size(size, 0.01)
-    assert size == 1000
-    for _ in range(10):
-        size = _next_size(size, 3.0)
-    assert size == 16
+        sizes.append(_next_size(sizes[-1], 0.01))
+    assert sizes == [16, 32, 64, 128, 256, 512, 1000, 1000, 1000, 1000, 1000]
+    for drawn_in_s in (2.0, 4.0, 4.0, 4.0, 4.0, 2.0):
+        sizes.append(_next_size(sizes[-1], drawn_in_s))
+    assert sizes[-6:] == [1000, 500, 250, 128, 128, 128]
