@@ -25,6 +25,10 @@ class Shutdown:
     def __init__(self) -> None:
         self._begun = asyncio.Event()
 
+    def begin(self) -> None:
+        """The process was asked to end; on the event loop."""
+        self._begun.set()
+
     @contextmanager
     def watch_signals(self) -> Iterator[None]:
         """Notice SIGINT and SIGTERM within, where a server handles them in this thread.
@@ -38,7 +42,7 @@ class Shutdown:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._begun.set)
+            loop.call_soon_threadsafe(self.begin)
             handler = handlers[signal.Signals(number)]
             if callable(handler):
                 handler(number, frame)

@@ -1,6 +1,6 @@
 """What GET /generate/stream may be asked, and what its lines look like."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -51,3 +51,12 @@ class StreamEnd(BaseModel):
     prefix: str
     min_length: int
     max_length: int
+
+
+def line_schema() -> dict[str, Any]:
+    """The JSON schema of a line; it refers to that of a problem, which every answer can be."""
+    lines = []
+    for model in (StreamedName, StreamEnd):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        lines.append({key: value for key, value in schema.items() if key != "$defs"})
+    return {"anyOf": lines}

@@ -16,7 +16,7 @@ from app.dependencies import (
     while_connected,
 )
 from app.names_query import as_applied, to_request
-from app.stream_schemas import StreamedName, StreamEnd, StreamQuery
+from app.stream_schemas import StreamQuery, line_schema
 from app.streaming import FIRST, NameStream
 from models.errors import ParameterError
 
@@ -26,11 +26,7 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx wou
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
-            JsonLines.media_type: {
-                "schema": {
-                    "anyOf": [model.model_json_schema() for model in (StreamedName, StreamEnd)]
-                }
-            },
+            JsonLines.media_type: {"schema": line_schema()},
             ServerSentEvents.media_type: {"schema": {"type": "string"}},
         },
         "description": "Names as they are drawn, and at the end why no more come",

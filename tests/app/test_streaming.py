@@ -90,7 +90,7 @@ def test_an_engine_that_has_stopped_is_told_in_the_last_line(served: ServedModel
 
 
 def test_a_shutdown_ends_a_stream_with_where_to_go_on(served: ServedModel) -> None:
-    lines = stream_until(served, 4, lambda _, shutdown: shutdown._begun.set())
+    lines = stream_until(served, 4, lambda _, shutdown: shutdown.begin())
     end = StreamEnd.model_validate(lines[-1])
     assert (end.end, end.error) == ("stopping", None)
     assert_names_go_up_to(lines, end, served)

@@ -1,6 +1,7 @@
 """GET /generate/stream on a real server: the names of /generate, in one answer of any length."""
 
 import json
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -256,11 +257,15 @@ def test_an_unknown_model_is_404(client: httpx.Client) -> None:
 
 
 def test_the_description_names_both_media_types(client: httpx.Client) -> None:
-    operation = client.get("/openapi.json").json()["paths"]["/generate/stream"]["get"]
+    description = client.get("/openapi.json").json()
+    operation = description["paths"]["/generate/stream"]["get"]
     assert set(operation["responses"]["200"]["content"]) == {
         "application/jsonl",
         "text/event-stream",
     }
+    refs = re.findall(r'"#/(.*?)(\w+)"', json.dumps(operation))
+    assert {folder for folder, _ in refs} == {"components/schemas/"}
+    assert {name for _, name in refs} <= set(description["components"]["schemas"])
     assert {"n", "format", "Last-Event-ID"} < {each["name"] for each in operation["parameters"]}
 
 
