@@ -40,13 +40,14 @@ class Bulk:
         sent: how many of them came before the request's offset.
 
     Attributes:
+        n: as given.
         next_offset: the index after the last one that is settled.
         sent: names so far.
     """
 
     def __init__(self, request: GenerationRequest, n: int | None, sent: int = 0) -> None:
         self._request = request
-        self._n = n
+        self.n = n
         self._fertile = request.offset  # the index after the last name
         self.next_offset = request.offset
         self.sent = sent
@@ -58,7 +59,7 @@ class Bulk:
         EXHAUSTED is a stream of which MAX_BARREN indexes in a row, from its offset or
         its last name on, gave no name, or that has come to the last index there is.
         """
-        if self._n is not None and self.sent >= self._n:
+        if self.n is not None and self.sent >= self.n:
             return End.COMPLETE
         barren = self.next_offset - self._fertile
         if barren >= MAX_BARREN or self.next_offset > MAX_OFFSET:
@@ -67,7 +68,7 @@ class Bulk:
 
     def request(self, size: int = MAX_NAMES) -> GenerationRequest:
         """What to draw next: at most `size` names, 1 to MAX_NAMES."""
-        missing = size if self._n is None else min(size, self._n - self.sent)
+        missing = size if self.n is None else min(size, self.n - self.sent)
         return replace(self._request, n=missing, offset=self.next_offset)
 
     def take(self, generated: Generated) -> Sequence[GeneratedName]:

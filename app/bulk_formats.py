@@ -1,15 +1,15 @@
 """How names in bulk are written: each format turns them into bytes, some at a time.
 
-A format has `begin` and `end`, each given what is known of the whole, and `names`.
-The last line or event always says why no more names come, and where to go on.
+Those of the service end with why no more names come, and where to go on.
 """
 
 import csv
 import io
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from app.bulk import End
 from app.schemas import finite
@@ -25,22 +25,27 @@ _RETRY_MS = 1000
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class Format(Protocol):
+class Format(ABC):
     """Names as bytes of one media type."""
 
     media_type: str
 
     def begin(self, about: Mapping[str, Any]) -> bytes:
         """What comes before the first name; `about` is the request as applied."""
+        del about
+        return b""
 
+    @abstractmethod
     def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
         """Some names, where `sent` others came before."""
 
     def end(self, about: Mapping[str, Any]) -> bytes:
         """What comes after the last name; `about` has `end`, `next_offset` and more."""
+        del about
+        return b""
 
 
-class JsonLines:
+class JsonLines(Format):
     """A JSON object a line: names, and last the end.
 
     Args:
@@ -52,11 +57,6 @@ class JsonLines:
     def __init__(self, scores: bool) -> None:
         self._scores = scores
 
-    def begin(self, about: Mapping[str, Any]) -> bytes:
-        """Nothing: the first line is a name."""
-        del about
-        return b""
-
     def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
         """A line each."""
         del sent
@@ -67,7 +67,7 @@ class JsonLines:
         return f"{_dumps(about)}\n".encode()
 
 
-class ServerSentEvents:
+class ServerSentEvents(Format):
     """What a browser's EventSource reads: `start`, a message a name, `end`.
 
     The id of a message says all that is needed to go on after it, the seed too where
@@ -105,28 +105,18 @@ class ServerSentEvents:
         return f"{mark}event: end\ndata: {_dumps(about)}\n\n".encode()
 
 
-class Text:
+class Text(Format):
     """A name a line, and nothing else."""
 
     media_type = "text/plain"
-
-    def begin(self, about: Mapping[str, Any]) -> bytes:
-        """Nothing."""
-        del about
-        return b""
 
     def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
         """A line each; a name of running text may hold newlines itself."""
         del sent
         return "".join(f"{drawn.name}\n" for drawn in names).encode()
 
-    def end(self, about: Mapping[str, Any]) -> bytes:
-        """Nothing."""
-        del about
-        return b""
 
-
-class Csv:
+class Csv(Format):
     """Comma-separated values (RFC 4180, but for the bare newlines) with a line of titles.
 
     Args:
@@ -148,11 +138,6 @@ class Csv:
         del sent
         columns = len(self._titles)
         return self._rows((drawn.name, drawn.index, finite(drawn.nll))[:columns] for drawn in names)
-
-    def end(self, about: Mapping[str, Any]) -> bytes:
-        """Nothing."""
-        del about
-        return b""
 
     def _rows(self, rows: Iterable[Sequence[object]]) -> bytes:
         written = io.StringIO()

@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NoReturn
 
 import torch
@@ -20,7 +19,7 @@ from app.schemas import ModelId, NamesQuery
 from app.settings import Settings
 from models.errors import NamewrightError, ParameterError
 from models.generation import Sampler
-from models.request import MAX_NAMES, GeneratedName, Job
+from models.request import MAX_NAMES, Generated, GenerationRequest, Job
 
 _FIRST = 16
 """Names drawn before the first is written, then twice as many each time: `| head` is quick."""
@@ -107,12 +106,7 @@ def _generate(options: GenerateOptions, settings: Settings) -> int:
         sys.stderr.write(f"the same names again: --seed {request.seed}\n")
     about = as_applied(options, served, request)
     _write(written.begin(about))
-    # On a terminal the names themselves show how far it has got.
-    with tqdm(total=options.n, unit=" names", disable=sys.stdout.isatty() or None) as progress:
-        for names in _draw(served, bulk, settings.tree_memory_mb << 20):
-            _write(written.names(names, bulk.sent - len(names)))
-            progress.update(len(names))
-    end = bulk.end or End.COMPLETE
+    end = _write_names(written, served, bulk, settings.tree_memory_mb << 20)
     _write(written.end(bulk.summary(end) | about))
     if end is End.COMPLETE:
         return 0
@@ -133,17 +127,30 @@ def _format(options: GenerateOptions) -> Format:
     return Text()
 
 
-def _draw(served: ServedModel, bulk: Bulk, tree_bytes: int) -> Iterator[Sequence[GeneratedName]]:
-    """All names, some at a time."""
-    sampler = Sampler(served.model, served.checkpoint.vocabulary, tree_bytes)
-    size = _FIRST
-    while not bulk.end:
-        job = Job(bulk.request(size), served.model, served.checkpoint.vocabulary)
-        sampler.add(job)
-        while not job.done:
-            sampler.step()
-        yield bulk.take(job.result())
-        size = min(2 * size, MAX_NAMES)
+def _write_names(written: Format, served: ServedModel, bulk: Bulk, tree_bytes: int) -> End:
+    """Write all names with a bar of progress; returns why no more come.
+
+    Where they go to a terminal, the names themselves show how far it has got.
+    """
+    hidden = sys.stdout.isatty() or None
+    with tqdm(total=bulk.n, unit=" names", disable=hidden) as progress:
+        sampler = Sampler(served.model, served.checkpoint.vocabulary, tree_bytes)
+        size = _FIRST
+        while (end := bulk.end) is None:
+            sent = bulk.sent
+            names = bulk.take(_draw(sampler, served, bulk.request(size)))
+            _write(written.names(names, sent))
+            progress.update(len(names))
+            size = min(2 * size, MAX_NAMES)
+    return end
+
+
+def _draw(sampler: Sampler, served: ServedModel, request: GenerationRequest) -> Generated:
+    job = Job(request, served.model, served.checkpoint.vocabulary)
+    sampler.add(job)
+    while not job.done:
+        sampler.step()
+    return job.result()
 
 
 def _write(data: bytes) -> None:
