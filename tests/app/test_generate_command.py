@@ -280,4 +280,4 @@ def test_memory_does_not_grow_with_the_names() -> None:
         process.returncode = 0
         return usage.ru_maxrss << 10
 
-    assert peak_bytes(150_000) - peak_bytes(5_000) < 8 << 20
+    assert peak_bytes(80_000) - peak_bytes(5_000) < 8 << 20
