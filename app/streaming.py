@@ -29,7 +29,7 @@ logger = logging.getLogger("uvicorn.error")
 FIRST = 16
 """Names drawn before the first is sent; then twice as many each time while that is quick."""
 _FEWEST = 128
-"""After that: fewer would leave rows of the model idle."""
+"""Fewer leave rows of the model idle: up to here it need not be quick, only not slow."""
 _QUICK_S, _SLOW_S = 1.0, 3.0
 _PAUSE_S = 0.05
 """Before a full queue is asked again, and up to three times as long."""
@@ -99,6 +99,8 @@ class NameStream:
 
 def _next_size(size: int, drawn_in_s: float) -> int:
     """How many names next: fewer of a slow model, so that the client need not wait for long."""
-    if size < _FEWEST or drawn_in_s < _QUICK_S:
+    if drawn_in_s > _SLOW_S:
+        return max(size // 2, FIRST)
+    if drawn_in_s < _QUICK_S or size < _FEWEST:
         return min(2 * size, MAX_NAMES)
-    return max(size // 2, _FEWEST) if drawn_in_s > _SLOW_S else size
+    return size

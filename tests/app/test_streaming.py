@@ -130,4 +130,4 @@ def test_a_stream_begins_with_few_names_and_has_fewer_at_a_time_of_a_slow_model(
     assert sizes == [16, 32, 64, 128, 256, 512, 1000, 1000, 1000, 1000, 1000]
     for drawn_in_s in (2.0, 4.0, 4.0, 4.0, 4.0, 2.0):
         sizes.append(_next_size(sizes[-1], drawn_in_s))
-    assert sizes[-6:] == [1000, 500, 250, 128, 128, 128]
+    assert sizes[-6:] == [1000, 500, 250, 125, 62, 124]
