@@ -5,7 +5,7 @@ Real servers, with the default settings. A single client asks at an even pace, s
 tree is filled in between; the seeds are the same both times. The tree is full when the process
 uses no CPU any more.
 
-python -m benchmarks.memory [--fill-s 150] [--requests 300]
+python -m benchmarks.memory [--fill-s 60] [--requests 200]
 """
 
 import argparse
@@ -69,8 +69,8 @@ def measure(models: str, requests: int, fill_s: float) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fill-s", type=float, default=150, help="to wait for a full tree")
-    parser.add_argument("--requests", type=int, default=300, help="before it is, and after")
+    parser.add_argument("--fill-s", type=float, default=60, help="to wait for a full tree")
+    parser.add_argument("--requests", type=int, default=200, help="before it is, and after")
     options = parser.parse_args()
     machine = describe_machine()
     print(machine)

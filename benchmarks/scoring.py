@@ -2,7 +2,8 @@
 
 The plain way is one forward pass over all words, padded to the longest, in float32 or float64,
 and the probabilities of what came. Half of the words are the default model's own, half are names
-of the corpus, if NAMEWRIGHT_DATA names its folder; a model of running text scores its own texts.
+of the corpus, if NAMEWRIGHT_DATA names its folder; a model of running text scores 100 of its own
+texts, of 30 characters each.
 *Cold* knows no prefix; *warm* has filled its tree, for so many seconds at most.
 
 python -m benchmarks.scoring [--models mixture gru ...] [--tree-mb 64] [--warm-s 10]
@@ -14,6 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,14 +33,15 @@ from models.vocabulary import BOUNDARY, Vocabulary
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
 DEFAULT = "mixture"
 WORDS = 1000
-TEXT_LENGTH = 30
-ROUNDS = 5
+TEXTS, TEXT_LENGTH = 100, 30
+ROUNDS, SECONDS = 5, 3
+"""Of a measurement at most."""
 
 
 def words_for(checkpoint: Checkpoint) -> list[str]:
-    """WORDS distinct words that this model can score."""
+    """Distinct words that this model can score."""
     if not checkpoint.vocabulary.ends:
-        return _drawn(checkpoint, WORDS, TEXT_LENGTH)
+        return _drawn(checkpoint, TEXTS, TEXT_LENGTH)
     words: list[str] = []
     if folder := os.environ.get("NAMEWRIGHT_DATA"):
         names = (Path(folder) / "names.txt").read_text(encoding="utf-8").split()
@@ -51,7 +54,7 @@ def _drawn(checkpoint: Checkpoint, count: int, length: int | None = None) -> lis
     words: dict[str, None] = {}
     offset = 0
     while len(words) < count:
-        request = GenerationRequest(20261121, WORDS, offset, max_length=length)
+        request = GenerationRequest(20261121, min(count, WORDS), offset, max_length=length)
         generated = generate(checkpoint.model, checkpoint.vocabulary, request)
         words |= dict.fromkeys(drawn.name for drawn in generated.names)
         offset = generated.next_offset
@@ -81,14 +84,14 @@ def score(scorer: Scorer, checkpoint: Checkpoint, words: list[str]) -> list[Scor
     return scoring.result()
 
 
-def rate(work: Callable[[], object]) -> float:
+def rate(work: Callable[[list[str]], object], words: list[str]) -> float:
     """Median words/s."""
-    seconds = []
-    for _ in range(ROUNDS):
+    seconds: list[float] = []
+    while not seconds or (len(seconds) < ROUNDS and sum(seconds) < SECONDS):
         started = time.perf_counter()
-        work()
+        work(words)
         seconds.append(time.perf_counter() - started)
-    return WORDS / statistics.median(seconds)
+    return len(words) / statistics.median(seconds)
 
 
 def measure(model_id: str, tree_bytes: int, warm_s: float) -> dict[str, float]:
@@ -100,16 +103,16 @@ def measure(model_id: str, tree_bytes: int, warm_s: float) -> dict[str, float]:
     scorer = Scorer(model, vocabulary, sampler._tree)
     single = load_checkpoint(CHECKPOINTS / model_id).model.float()
     figures = {
-        "plain_float32": rate(lambda: plain_forward(single, vocabulary, words)),
-        "plain_float64": rate(lambda: plain_forward(model, vocabulary, words)),
-        "cold": rate(lambda: score(scorer, checkpoint, words)),
+        "plain_float32": rate(partial(plain_forward, single, vocabulary), words),
+        "plain_float64": rate(partial(plain_forward, model, vocabulary), words),
+        "cold": rate(partial(score, scorer, checkpoint), words),
     }
     cold = score(scorer, checkpoint, words)
     started = time.perf_counter()
     while not sampler.grown and time.perf_counter() - started < warm_s:
         sampler.grow()
     figures["full"] = float(sampler.grown)
-    figures["warm"] = rate(lambda: score(scorer, checkpoint, words))
+    figures["warm"] = rate(partial(score, scorer, checkpoint), words)
     if score(scorer, checkpoint, words) != cold:
         raise SystemExit(f"{model_id}: a score depends on what the tree knows")
     expected = plain_forward(model, vocabulary, words)
