@@ -75,7 +75,7 @@ class Branches:
         if branch.fork:
             self.forks += branch.fork.waiting == 0
             branch.fork.waiting += 1
-        for scoring in set(self._words.scoring[branch.slots]):
+        for scoring in set(self._words.scoring[branch.slots].tolist()):
             self._waiting[scoring].append(branch)
 
     def take(self) -> Branch | None:

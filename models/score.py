@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from models.base import LanguageModel
 from models.errors import ParameterError
 from models.rows import longest_name
-from models.vocabulary import BOUNDARY, Vocabulary, normalized_length
+from models.vocabulary import BOUNDARY, Vocabulary, normalize, normalized_length
 
 
 @dataclass(frozen=True)
@@ -96,35 +96,38 @@ class Scoring:
         words: Sequence[str],
         parameter: str = "words",
     ) -> None:
-        self._vocabulary = vocabulary
-        self._encoded = [
-            encode_word(model, vocabulary, word, f"{parameter}[{i}]")
+        end = [BOUNDARY] * vocabulary.ends
+        self._predicted = [
+            encode_word(model, vocabulary, word, f"{parameter}[{i}]") + end
             for i, word in enumerate(words)
         ]
+        self._words = [normalize(word) for word in words]
         self._scores: dict[int, Score] = {}
         self._admitted = 0
 
     @property
     def wanted(self) -> int:
         """How many words are still to be admitted."""
-        return len(self._encoded) - self._admitted
+        return len(self._words) - self._admitted
 
     @property
     def done(self) -> bool:
         """Whether every word has its score."""
-        return len(self._scores) == len(self._encoded)
+        return len(self._scores) == len(self._words)
 
-    def admit(self) -> tuple[int, list[int]]:
-        """Take the next word: its place, and the ids to be predicted, the end of a name last."""
-        index = self._admitted
-        self._admitted += 1
-        return index, self._encoded[index] + [BOUNDARY] * self._vocabulary.ends
+    def admit(self, count: int) -> tuple[int, list[list[int]]]:
+        """Take the next words: the place of the first, and of each the ids to be predicted.
+
+        The end of a name is the last of its ids.
+        """
+        first = self._admitted
+        self._admitted += count
+        return first, self._predicted[first : self._admitted]
 
     def finish(self, index: int, nlls: Sequence[float], ranks: Sequence[int]) -> None:
         """Hand in the predictions of the word at a place."""
-        word = self._vocabulary.decode(self._encoded[index])
-        self._scores[index] = Score(word, tuple(nlls), tuple(ranks))
+        self._scores[index] = Score(self._words[index], tuple(nlls), tuple(ranks))
 
     def result(self) -> list[Score]:
         """The scores in the order of the words, once `done`."""
-        return [self._scores[index] for index in range(len(self._encoded))]
+        return [self._scores[index] for index in range(len(self._words))]

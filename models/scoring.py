@@ -14,6 +14,7 @@ holds up one of a single word by the rest of the words in its rows at most.
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -110,6 +111,8 @@ class Scorer:
 
     def _walk(self, slots: Slots) -> None:
         """Read in the tree until each word has ended, or has left the tree and waits."""
+        if not len(slots):
+            return
         most = max(1, _WALKED // self._size)
         slots, later = slots[:most], slots[most:]
         left = [_NO_SLOTS]
@@ -136,10 +139,11 @@ class Scorer:
 
         The longest will be taken first, lest they be read alone when all others have ended.
         """
-        branches = [Branch(together) for together in _by_key(slots, self._words.node[slots])]
-        branches.sort(key=lambda branch: self._words.remaining(branch.slots).max())
-        for branch in branches:
-            self._branches.put(branch)
+        slots = slots[np.argsort(-self._words.remaining(slots), kind="stable")]
+        branches = _by_key(slots, self._words.node[slots])
+        longest = self._words.remaining(np.array([some[0] for some in branches], dtype=np.int64))
+        for i in np.argsort(longest, kind="stable").tolist():
+            self._branches.put(Branch(branches[i]))
 
     def _fill_rows(self) -> None:
         """Give idle rows to branches, and leave each row to words that it can go on with."""
@@ -151,7 +155,7 @@ class Scorer:
         """Give idle rows to branches; whether there were any."""
         begun: dict[int, int] = {}  # rows, and a slot of each
         taken = False
-        idle = np.setdiff1d(np.arange(ROWS), self._row).tolist()
+        idle = np.flatnonzero(self._held() == 0).tolist()
         while idle and (branch := self._branches.take()):
             row = idle.pop()
             self._row[branch.slots] = row
@@ -182,10 +186,10 @@ class Scorer:
 
     def _part(self) -> None:
         """Leave each row to those of its words that agree on the character it is to read."""
+        if self._held().max() <= 1:
+            return
         slots = np.flatnonzero(self._row != NONE)
         rows = self._row[slots]
-        if len(np.unique(rows)) == len(rows):
-            return
         staying: set[int] = set()
         forks: dict[int, Fork] = {}
         for together in _by_key(slots, rows * self._size + self._next(slots)):
@@ -194,6 +198,10 @@ class Scorer:
                 self._row[together] = NONE
                 self._branches.put(Branch(together, self._fork(row, forks)))
             staying.add(row)
+
+    def _held(self) -> NDArray[np.int64]:
+        """(ROWS,) for how many words each row reads."""
+        return np.bincount(self._row + 1, minlength=ROWS + 1)[1:]  # the first counts NONE
 
     def _next(self, slots: Slots) -> NDArray[np.int64]:
         """(B,) what the rows of (B,) slots are to read: the boundary, if they are restarted."""
@@ -263,5 +271,6 @@ def score(
 def _by_key(slots: Slots, keys: NDArray[np.int64]) -> list[Slots]:
     """Slots with the same key together, by ascending keys."""
     order = np.argsort(keys, kind="stable")
-    _, first = np.unique(keys[order], return_index=True)
-    return np.split(slots[order], first[1:]) if len(slots) else []
+    slots, keys = slots[order], keys[order]
+    ends = [*np.flatnonzero(keys[1:] != keys[:-1]) + 1, len(keys)]
+    return [slots[first:last] for first, last in pairwise([0, *ends]) if last]

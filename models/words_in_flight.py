@@ -3,6 +3,8 @@
 Shapes: S slots, B of them, V = vocab_size, T = limit + 1 predictions at most.
 """
 
+from itertools import chain
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,13 +48,16 @@ class WordsInFlight:
     def admit(self, scoring: Scoring, count: int) -> Slots:
         """Begin the next `count` words of a scoring, at most as many as are free; their slots."""
         slots = np.array([self._free.pop() for _ in range(count)], dtype=np.int64)
+        first, predicted = scoring.admit(count)
+        lengths = np.array([len(token_ids) for token_ids in predicted])
+        padded = np.zeros((count, lengths.max()), dtype=np.int64)
+        padded[np.arange(padded.shape[1]) < lengths[:, None]] = list(chain(*predicted))
         self.scoring[slots] = scoring
+        self.token_ids[slots, : padded.shape[1]] = padded
         self.position[slots] = 0
         self.node[slots] = NONE
-        for slot in slots.tolist():
-            self._index[slot], token_ids = scoring.admit()
-            self._length[slot] = len(token_ids)
-            self.token_ids[slot, : len(token_ids)] = token_ids
+        self._index[slots] = np.arange(first, first + count)
+        self._length[slots] = lengths
         return slots
 
     def release(self, slots: Slots) -> None:
@@ -92,9 +97,14 @@ class WordsInFlight:
             (B,) which of the slots are free now.
         """
         over = self.remaining(slots) == 0
-        for slot in slots[over].tolist():
-            length = self._length[slot]
-            nlls, ranks = self._nlls[slot, :length], self._ranks[slot, :length]
-            self.scoring[slot].finish(int(self._index[slot]), nlls.tolist(), ranks.tolist())
-        self.release(slots[over])
+        done = slots[over]
+        lengths = self._length[done]
+        longest = lengths.max(initial=0)
+        found = zip(
+            self.scoring[done], self._index[done].tolist(), lengths.tolist(),
+            self._nlls[done, :longest].tolist(), self._ranks[done, :longest].tolist(), strict=True,
+        )  # fmt: skip
+        for scoring, index, length, nlls, ranks in found:
+            scoring.finish(index, nlls[:length], ranks[:length])
+        self.release(done)
         return np.asarray(over)
