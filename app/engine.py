@@ -2,16 +2,16 @@
 
 Torch never runs on the event loop: a request is checked there, handed to the
 thread, and awaited. The thread goes round all that is under way, one character
-at a time, so requests of one model share its rows and a short one does not wait
-for a long one to end. How many may be under way is bounded.
+at a time, so requests of one model share its rows, those for names and those for
+scores apart, and a short one does not wait for a long one to end. How many may be
+under way is bounded.
 """
 
 import asyncio
 import logging
 import queue
 import threading
-from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,10 @@ from app.catalog import ServedModel
 from app.errors import EngineStoppedError, OverloadedError
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
-from models.scoring import Score, score_by_passes
+from models.score import Score, Scoring
+from models.scoring import Scorer
 
 logger = logging.getLogger("uvicorn.error")
-
-Scoring = Generator[None, None, list[Score]]
-
-SCORINGS_AT_ONCE = 8
-"""That take turns; each has rows of its own, which of running text can take 30 MB."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,13 @@ class Engine:
             name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
             for name, model in served.items()
         }
+        self._scorers = {
+            name: Scorer(model.model, model.checkpoint.vocabulary, self._samplers[name].tree)
+            for name, model in served.items()
+        }
         self._growing = self._samplers.get(default) if default else None
         self._jobs: dict[Job, _Task] = {}
-        self._scorings: deque[tuple[Scoring, _Task]] = deque()
+        self._scorings: dict[Scoring, _Task] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class Engine:
             OverloadedError: too many requests wait already.
             EngineStoppedError: the thread does not run.
         """
-        scoring = score_by_passes(served.model, served.checkpoint.vocabulary, words, parameter)
+        scoring = Scoring(served.model, served.checkpoint.vocabulary, words, parameter)
         result: list[Score] = await self._submit(served, scoring)
         return result
 
@@ -153,16 +153,18 @@ class Engine:
                 self._jobs[work] = task
                 self._samplers[task.served.id].add(work)
             else:
-                self._scorings.append((work, task))
+                self._scorings[work] = task
+                self._scorers[task.served.id].add(work)
 
     def _advance(self) -> None:
-        """One character in the rows of every busy model, and one pass of the oldest scoring."""
+        """One character in the rows of every busy model."""
         self._forget_cancelled()
         for model_id, sampler in self._samplers.items():
             if sampler.busy:
                 self._step(model_id, sampler)
-        if self._scorings:
-            self._score(*self._scorings.popleft())
+        for model_id, scorer in self._scorers.items():
+            if scorer.busy:
+                self._score(model_id, scorer)
 
     def _grow(self, sampler: Sampler) -> None:
         """One step towards a full tree, so short that a request which comes meanwhile can wait."""
@@ -179,9 +181,8 @@ class Engine:
         """Drop the work of requests that no one awaits any more."""
         for job in [job for job, task in self._jobs.items() if task.future.cancelled()]:
             self._samplers[self._jobs.pop(job).served.id].remove(job)
-        self._scorings = deque(
-            (scoring, task) for scoring, task in self._scorings if not task.future.cancelled()
-        )
+        for scoring in [one for one, task in self._scorings.items() if task.future.cancelled()]:
+            self._scorers[self._scorings.pop(scoring).served.id].remove(scoring)
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
         try:
@@ -195,16 +196,18 @@ class Engine:
         for job in completed:
             self._resolve(self._jobs.pop(job), result=job.result())
 
-    def _score(self, scoring: Scoring, task: _Task) -> None:
+    def _score(self, model_id: str, scorer: Scorer) -> None:
         try:
-            next(scoring)
-        except StopIteration as finished:
-            self._resolve(task, result=finished.value)
+            completed = scorer.step()
         except Exception as error:  # as above
-            logger.exception("model %s failed while scoring", task.served.id)
-            self._resolve(task, error=error)
-        else:
-            self._scorings.insert(SCORINGS_AT_ONCE - 1, (scoring, task))
+            logger.exception("model %s failed while scoring", model_id)
+            scorer.clear()
+            mine = [one for one, task in self._scorings.items() if task.served.id == model_id]
+            for scoring in mine:
+                self._resolve(self._scorings.pop(scoring), error=error)
+            return
+        for scoring in completed:
+            self._resolve(self._scorings.pop(scoring), result=scoring.result())
 
     def _resolve(self, task: _Task, *, result: Any = None, error: Exception | None = None) -> None:
         def settle() -> None:
