@@ -30,15 +30,16 @@ WARM_SECONDS = 60
 
 
 @torch.inference_mode()
-def plain_loop(model: LanguageModel, names: int, characters: int) -> None:
-    """makemore's generate."""
+def plain_loop(model: LanguageModel, names: int, characters: int) -> torch.Tensor:
+    """makemore's generate: (names, 1 + characters) int64, each from a boundary on."""
     token_ids = torch.full((names, 1), BOUNDARY)
     for _ in range(characters):
         probs = model(token_ids)[:, -1].softmax(-1)
         token_ids = torch.cat((token_ids, torch.multinomial(probs, num_samples=1)), 1)
+    return token_ids
 
 
-def rate(draw: Callable[[int], None], names: int) -> float:
+def rate(draw: Callable[[int], object], names: int) -> float:
     """Median names/s of drawing with seed 0, 1 and so on, for at least a second."""
     rates: list[float] = []
     began = time.perf_counter()

@@ -1,0 +1,277 @@
+"""Requests per second over HTTP, against a static route, a naive service and LitServe.
+
+Real servers, each a process of its own with one worker, and wrk with one thread. Everything
+is measured in turn, round after round, and the median taken, so that a noisy neighbour
+meets all alike.
+
+python -m benchmarks.http [--seconds 3] [--rounds 3]
+
+It needs wrk, and the `bench` extra for LitServe's part.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+from benchmarks.startup import free_port
+
+ROOT = Path(__file__).parent.parent
+CONCURRENCIES = (1, 16, 64)
+NAMES = 20
+START_LIMIT_S = 60
+IDLE_LIMIT_S = 180
+"""For the engine to fill its tree and its pool."""
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table.
+
+    Attributes:
+        title: what it is called.
+        server: which server is asked.
+        path: for what.
+        seeded: whether each request adds a seed of its own.
+        body: posted as JSON, if there is one.
+        rested: whether the server has had time to fill its pool before.
+        names: in an answer.
+        seconds: how many times longer than the others it runs.
+    """
+
+    title: str
+    server: str
+    path: str
+    seeded: bool = False
+    body: str = ""
+    rested: bool = False
+    names: int = NAMES
+    seconds: int = 1
+
+
+CASES = (
+    Case("static route", "static", "/static"),
+    Case("unseeded, pool full", "ours", f"/generate?n={NAMES}", rested=True),
+    Case("unseeded, straight on", "ours", f"/generate?n={NAMES}"),
+    Case("distinct seeds", "ours", f"/generate?n={NAMES}", seeded=True),
+    Case("temperature 0.8", "ours", f"/generate?n={NAMES}&temperature=0.8"),
+    Case("naive service", "naive", f"/generate?n={NAMES}", seconds=2),
+    Case("LitServe", "litserve", "/predict", body=json.dumps({"n": NAMES}), seconds=2),
+)
+SHORT = Case("n=10", "ours", "/generate?n=10&temperature=0.8", names=10)
+LONG = Case("n=1000", "ours", "/generate?n=1000", seeded=True, names=1000)
+
+
+class Server:
+    """A process that listens on a port of its own."""
+
+    def __init__(self, module: str, *arguments: str, **settings: str) -> None:
+        self.port = free_port()
+        given = {f"NAMEWRIGHT_{key}": value for key, value in settings.items()}
+        port = [str(self.port)] if module != "app" else []
+        head, tail = arguments[:1], arguments[1:]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *head, *port, *tail],
+            cwd=ROOT,
+            env=os.environ | given | {"NAMEWRIGHT_PORT": str(self.port)},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def await_ready(self, case: Case) -> bytes:
+        """Its first answer."""
+        body = case.body.encode() or None
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url(case.path), body, headers)
+        deadline = time.monotonic() + START_LIMIT_S
+        while self._process.poll() is None and time.monotonic() < deadline:
+            with suppress(urllib.error.URLError), urllib.request.urlopen(request) as response:
+                answer: bytes = response.read()
+                return answer
+            time.sleep(0.1)
+        raise SystemExit(f"the server of {case.title!r} did not start")
+
+    def await_idle(self) -> None:
+        """Until it has used next to no CPU for half a second: it has nothing to fill any more."""
+        deadline = time.monotonic() + IDLE_LIMIT_S
+        before = self._cpu_s()
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            now = self._cpu_s()
+            if now - before < 0.05:
+                return
+            before = now
+
+    def url(self, path: str) -> str:
+        """Where `path` is."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def end(self) -> None:
+        """Ask it to end, then make it."""
+        self._process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _cpu_s(self) -> float:
+        times = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wrk(server: Server, case: Case, concurrency: int, seconds: float) -> "subprocess.Popen[str]":
+    """Start to send; nothing is warmed up by it."""
+    environment = os.environ | {"WRK_PATH": case.path}
+    if case.seeded:
+        environment["WRK_FIRST_SEED"] = str(time.time_ns() // 1000)
+    if case.body:
+        environment["WRK_BODY"] = case.body
+    return subprocess.Popen(
+        ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds:.0f}s", "--timeout", "120s",
+         "-s", str(Path(__file__).with_name("wrk.lua")), server.url(case.path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+def figures(process: "subprocess.Popen[str]", case: Case) -> Figures:
+    """What came of it."""
+    output, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"wrk failed on {case.title!r}")
+    found = json.loads(output.splitlines()[-1])
+    rate = found["requests"] / found["seconds"]
+    return {
+        "requests_per_s": rate,
+        "names_per_s": rate * case.names,
+        "p50_ms": found["p50_ms"],
+        "p99_ms": found["p99_ms"],
+        "failed": found["failed"],
+    }
+
+
+def median(runs: list[Figures]) -> Figures:
+    """Of each figure, but of failures the sum."""
+    found = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return found | {"failed": sum(run["failed"] for run in runs)}
+
+
+def measure(
+    servers: dict[str, Server], seconds: float, rounds: int
+) -> dict[str, dict[int, Figures]]:
+    """Every case that has a server, at every concurrency."""
+    cases = [case for case in CASES if case.server in servers]
+    runs: dict[tuple[str, int], list[Figures]] = {}
+    for _ in range(rounds):
+        for concurrency in CONCURRENCIES:
+            for case in cases:
+                server = servers[case.server]
+                if case.rested:
+                    server.await_idle()
+                process = wrk(server, case, concurrency, seconds * case.seconds)
+                runs.setdefault((case.title, concurrency), []).append(figures(process, case))
+    return {
+        case.title: {
+            concurrency: median(runs[case.title, concurrency]) for concurrency in CONCURRENCIES
+        }
+        for case in cases
+    }
+
+
+def measure_fairness(server: Server, seconds: float, rounds: int) -> dict[str, Figures]:
+    """Requests for 10 names, one after the other: alone, and beside one for 1,000 all the time."""
+    alone, beside = [], []
+    for _ in range(rounds):
+        alone.append(figures(wrk(server, SHORT, 1, seconds), SHORT))
+        neighbour = wrk(server, LONG, 1, seconds + 2)
+        time.sleep(1)
+        beside.append(figures(wrk(server, SHORT, 1, seconds), SHORT))
+        figures(neighbour, LONG)
+    return {"alone": median(alone), "beside n=1000": median(beside)}
+
+
+@contextmanager
+def serving() -> Iterator[dict[str, Server]]:
+    """All servers, ready; the static one answers as many bytes as ours."""
+    with ExitStack() as stack:
+
+        def start(case: Case, module: str, *arguments: str, **settings: str) -> bytes:
+            servers[case.server] = Server(module, *arguments, **settings)
+            stack.callback(servers[case.server].end)
+            return servers[case.server].await_ready(case)
+
+        servers: dict[str, Server] = {}
+        of = {case.server: case for case in CASES}
+        answer = start(of["ours"], "app", MODELS="mixture", LOG_LEVEL="warning", WORKERS="1")
+        start(of["static"], "benchmarks.baselines", "static", str(len(answer)))
+        start(of["naive"], "benchmarks.baselines", "naive")
+        if importlib.util.find_spec("litserve"):
+            start(of["litserve"], "benchmarks.batching_baseline")
+        else:
+            print("LitServe is left out: pip install -c constraints.txt -e '.[bench]'")
+        servers["ours"].await_idle()
+        yield servers
+
+
+def show(results: dict[str, dict[int, Figures]]) -> None:
+    """The table; `x` is the ratio to the static route."""
+    keys = {
+        "requests_per_s": "req/s",
+        "names_per_s": "names/s",
+        "p50_ms": "p50 ms",
+        "p99_ms": "p99 ms",
+    }
+    print(f"{'clients':>7} {'':<22}" + "".join(f"{title:>10}{'x':>8}" for title in keys.values()))
+    for concurrency in CONCURRENCIES:
+        for title, row in results.items():
+            static = results["static route"][concurrency]
+            cells = "".join(
+                f"{row[concurrency][key]:>10,.1f}{row[concurrency][key] / static[key]:>8.3f}"
+                for key in keys
+            )
+            failed = row[concurrency]["failed"]
+            print(f"{concurrency:>7} {title:<22}{cells}" + f"  {failed:.0f} failed" * bool(failed))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=3, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    if not shutil.which("wrk"):
+        raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
+    machine = describe_machine() | {
+        name: version(name) for name in ("fastapi", "starlette", "uvicorn", "uvloop", "httptools")
+    }
+    print(machine)
+    with serving() as servers:
+        results = measure(servers, options.seconds, options.rounds)
+        fairness = measure_fairness(servers["ours"], options.seconds, options.rounds)
+    show(results)
+    for title, row in fairness.items():
+        print(f"n=10 {title:<14} p50 {row['p50_ms']:.2f} ms  p99 {row['p99_ms']:.2f} ms")
+    print(json.dumps({
+        "benchmark": "http", "machine": machine, "results": results, "fairness": fairness
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
