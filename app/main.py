@@ -60,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.max_body_bytes = settings.max_body_bytes
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
-    for routes in (generate, score, models, plots, health):
+    generate.add_generate(app)
+    for routes in (score, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

@@ -1,45 +1,50 @@
 """GET /generate: seeded names."""
 
+import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Query, Request, Response
 
-from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
+from app.catalog import Catalog, ServedModel
+from app.dependencies import while_connected
+from app.engine import Engine
+from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.request import Generated, GenerationRequest
 from models.sampling import SamplingParams
 from models.vocabulary import normalize
 
-router = APIRouter(tags=["names"])
-
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-@router.get(
-    "/generate",
-    summary="Generate names",
-    operation_id="generate",
-    response_model=GenerateAnswer,
-    dependencies=[Depends(check_query())],
-)
-async def generate(
-    http: Request,
-    query: Annotated[GenerateQuery, Query()],
-    catalog: CurrentCatalog,
-    engine: CurrentEngine,
-) -> JSONResponse:
+
+def add_generate(app: FastAPI) -> None:
+    """Put the route where it is found first."""
+    app.router.add_api_route(
+        "/generate",
+        generate,
+        methods=["GET"],
+        tags=["names"],
+        summary="Generate names",
+        operation_id="generate",
+        response_model=GenerateAnswer,
+        route_class_override=QueryRoute,
+    )
+
+
+async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> Response:
     """Draw names from a model. The same seed and parameters give the same names, always.
 
     `n=20` is the beginning of `n=100`, and `offset` jumps anywhere in the endless
     stream of a seed: an answer's `next_offset` continues it.
     """
+    catalog: Catalog = http.app.state.catalog
+    engine: Engine = http.app.state.engine
     served = catalog.find(query.model)
-    seed = draw_seed() if query.seed is None else seed_from_text(query.seed)
     request = GenerationRequest(
-        seed=seed,
+        seed=draw_seed() if query.seed is None else seed_from_text(query.seed),
         n=query.n,
         offset=query.offset,
         sampling=SamplingParams(query.temperature, query.top_k, query.top_p, query.min_p),
@@ -48,7 +53,8 @@ async def generate(
         max_length=query.max_length,
     )
     generated = await while_connected(http, engine.generate(served, request))
-    return JSONResponse(_answer(query, served, request, generated))
+    answer = _answer(query, served, request, generated)
+    return Response(_encode(answer).encode(), media_type="application/json")
 
 
 def _answer(
