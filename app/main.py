@@ -40,6 +40,8 @@ def create_app(settings: Settings) -> FastAPI:
             settings.queue_size,
             tree_bytes=settings.tree_memory_mb << 20,
             default=catalog.default,
+            pool_names=settings.pool_names,
+            deadline_s=settings.deadline_s,
         )
         app.state.engine.start()
         for served in app.state.catalog.models.values():

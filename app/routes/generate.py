@@ -1,6 +1,5 @@
 """GET /generate: seeded names."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -8,6 +7,7 @@ from fastapi import FastAPI, Query, Request, Response
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.engine import Engine
+from app.pool import PooledNames, encode
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
@@ -17,7 +17,8 @@ from models.vocabulary import normalize
 
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_POOLED = frozenset({"n", "model"})
+"""Parameters of a request that may be answered from the pool."""
 
 
 def add_generate(app: FastAPI) -> None:
@@ -43,6 +44,8 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     catalog: Catalog = http.app.state.catalog
     engine: Engine = http.app.state.engine
     served = catalog.find(query.model)
+    if query.model_fields_set <= _POOLED and (pooled := engine.take(served, query.n)):
+        return _respond(query, served, pooled.request, pooled.names, pooled)
     request = GenerationRequest(
         seed=draw_seed() if query.seed is None else seed_from_text(query.seed),
         n=query.n,
@@ -53,37 +56,46 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
         max_length=query.max_length,
     )
     generated = await while_connected(http, engine.generate(served, request))
-    answer = _answer(query, served, request, generated)
-    return Response(_encode(answer).encode(), media_type="application/json")
+    names = encode(_names(generated, query.scores))[1:-1]
+    return _respond(query, served, request, names.encode(), generated)
 
 
-def _answer(
-    query: GenerateQuery, served: ServedModel, request: GenerationRequest, generated: Generated
-) -> dict[str, Any]:
-    names: list[Any] = [drawn.name for drawn in generated.names]
-    if query.scores:
-        names = [
-            {"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)}
-            for drawn in generated.names
-        ]
-    return {
-        "names": names,
+def _names(generated: Generated, scores: bool) -> list[Any]:
+    if not scores:
+        return [drawn.name for drawn in generated.names]
+    return [
+        {"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)}
+        for drawn in generated.names
+    ]
+
+
+def _respond(
+    query: GenerateQuery,
+    served: ServedModel,
+    request: GenerationRequest,
+    names: bytes,
+    drawn: Generated | PooledNames,
+) -> Response:
+    """The answer; `names` are the items of a JSON array, which the pool has ready."""
+    rest = {
         "seed": _echo(query.seed, request.seed),
         "n": request.n,
         "offset": request.offset,
-        "next_offset": generated.next_offset,
-        "exhausted": generated.exhausted,
-        "acceptance_rate": generated.acceptance_rate,
+        "next_offset": drawn.next_offset,
+        "exhausted": drawn.exhausted,
+        "acceptance_rate": drawn.acceptance_rate,
         "model": served.id,
         "fingerprint": served.checkpoint.fingerprint,
         "temperature": query.temperature,
         "top_k": query.top_k,
         "top_p": query.top_p,
         "min_p": query.min_p,
-        "prefix": normalize(request.prefix),
-        "min_length": request.min_length,
-        "max_length": request.max_length or served.default_length,
+        "prefix": normalize(query.prefix),
+        "min_length": query.min_length,
+        "max_length": query.max_length or served.default_length,
     }
+    body = b'{"names":[' + names + b"]," + encode(rest)[1:].encode()
+    return Response(body, media_type="application/json")
 
 
 def _echo(given: str | None, seed: int) -> int | str:
