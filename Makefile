@@ -36,6 +36,7 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.generation
+	$(BIN)/python -m benchmarks.http
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.time_to_loss
 

@@ -4,7 +4,7 @@ Real servers, each a process of its own with one worker, and wrk with one thread
 is measured in turn, round after round, and the median taken, so that a noisy neighbour
 meets all alike.
 
-python -m benchmarks.http [--seconds 3] [--rounds 3]
+python -m benchmarks.http [--seconds 3] [--rounds 2]
 
 It needs wrk, and the `bench` extra for LitServe's part.
 """
@@ -52,7 +52,7 @@ class Case:
         body: posted as JSON, if there is one.
         rested: whether the server has had time to fill its pool before.
         names: in an answer.
-        seconds: how many times longer than the others it runs.
+        slow: whether its requests take seconds; it runs once, and long.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Case:
     body: str = ""
     rested: bool = False
     names: int = NAMES
-    seconds: int = 1
+    slow: bool = False
 
 
 CASES = (
@@ -71,8 +71,8 @@ CASES = (
     Case("unseeded, straight on", "ours", f"/generate?n={NAMES}"),
     Case("distinct seeds", "ours", f"/generate?n={NAMES}", seeded=True),
     Case("temperature 0.8", "ours", f"/generate?n={NAMES}&temperature=0.8"),
-    Case("naive service", "naive", f"/generate?n={NAMES}", seconds=2),
-    Case("LitServe", "litserve", "/predict", body=json.dumps({"n": NAMES}), seconds=2),
+    Case("naive service", "naive", f"/generate?n={NAMES}", slow=True),
+    Case("LitServe", "litserve", "/predict", body=json.dumps({"n": NAMES}), slow=True),
 )
 SHORT = Case("n=10", "ours", "/generate?n=10&temperature=0.8", names=10)
 LONG = Case("n=1000", "ours", "/generate?n=1000", seeded=True, names=1000)
@@ -180,13 +180,16 @@ def measure(
     """Every case that has a server, at every concurrency."""
     cases = [case for case in CASES if case.server in servers]
     runs: dict[tuple[str, int], list[Figures]] = {}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for concurrency in CONCURRENCIES:
             for case in cases:
+                if case.slow and turn:
+                    continue
                 server = servers[case.server]
                 if case.rested:
                     server.await_idle()
-                process = wrk(server, case, concurrency, seconds * case.seconds)
+                run_s = 10 + concurrency // 3 if case.slow else seconds
+                process = wrk(server, case, concurrency, run_s)
                 runs.setdefault((case.title, concurrency), []).append(figures(process, case))
     return {
         case.title: {
@@ -232,29 +235,28 @@ def serving() -> Iterator[dict[str, Server]]:
 
 
 def show(results: dict[str, dict[int, Figures]]) -> None:
-    """The table; `x` is the ratio to the static route."""
-    keys = {
+    """The table; x is the ratio to the static route."""
+    titles = {
         "requests_per_s": "req/s",
         "names_per_s": "names/s",
         "p50_ms": "p50 ms",
         "p99_ms": "p99 ms",
     }
-    print(f"{'clients':>7} {'':<22}" + "".join(f"{title:>10}{'x':>8}" for title in keys.values()))
+    print(f"{'clients':>7} {'':<22}" + "".join(f"{each:>11}{'x':>10}" for each in titles.values()))
     for concurrency in CONCURRENCIES:
-        for title, row in results.items():
-            static = results["static route"][concurrency]
+        for case, row in results.items():
+            figure, static = row[concurrency], results["static route"][concurrency]
             cells = "".join(
-                f"{row[concurrency][key]:>10,.1f}{row[concurrency][key] / static[key]:>8.3f}"
-                for key in keys
+                f"{figure[key]:>11,.2f}{figure[key] / static[key]:>10.4f}" for key in titles
             )
-            failed = row[concurrency]["failed"]
-            print(f"{concurrency:>7} {title:<22}{cells}" + f"  {failed:.0f} failed" * bool(failed))
+            failed = f"  {figure['failed']:.0f} failed" if figure["failed"] else ""
+            print(f"{concurrency:>7} {case:<22}{cells}{failed}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=3, help="of each run")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
