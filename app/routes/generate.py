@@ -22,7 +22,7 @@ _POOLED = frozenset({"n", "model"})
 
 
 def add_generate(app: FastAPI) -> None:
-    """Put the route where it is found first."""
+    """Add the route to the router of `app` itself, as a QueryRoute must be."""
     app.router.add_api_route(
         "/generate",
         generate,
