@@ -14,13 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from app.catalog import ServedModel
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from app.pool import Pool, PooledNames, PoolFiller
+from app.tasks import Outcome, Task, settle
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.scoring import Score, score_by_passes
@@ -42,23 +42,6 @@ class _Signal(Enum):
 
     STOP = "stop"
     WAKE = "wake"  # the pool has room again
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Whose work it is: the model and the future that awaits the result."""
-
-    served: ServedModel
-    future: "asyncio.Future[Any]"
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """What has come of a task: a result, or the error that it failed with."""
-
-    task: _Task
-    result: Any = None
-    error: Exception | None = None
 
 
 class Engine:
@@ -88,7 +71,7 @@ class Engine:
         served = {model.id: model for model in models}
         shares = _share_out(tree_bytes, served, default)
         self._pending = 0  # touched on the event loop alone
-        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, _Task] | _Signal]
+        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, Task] | _Signal]
         self._inbox = queue.SimpleQueue()
         self._sleeping = False  # until something comes, for ever
         self._quiet_from = 0.0
@@ -104,8 +87,8 @@ class Engine:
             else None
         )
         self._default = default
-        self._jobs: dict[Job, _Task] = {}
-        self._scorings: deque[tuple[Scoring, _Task]] = deque()
+        self._jobs: dict[Job, Task] = {}
+        self._scorings: deque[tuple[Scoring, Task]] = deque()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -174,7 +157,7 @@ class Engine:
         future = loop.create_future()
         timer = loop.call_later(self._deadline_s, self._expire, future)
         try:
-            self._inbox.put((work, _Task(served, future)))
+            self._inbox.put((work, Task(served, future)))
             return await future
         finally:
             timer.cancel()
@@ -264,10 +247,10 @@ class Engine:
 
     def _forget_abandoned(self) -> None:
         """Drop the work of requests that no one awaits any more."""
-        for job in [job for job, task in self._jobs.items() if task.future.done()]:
+        for job in [job for job, task in self._jobs.items() if task.abandoned]:
             self._samplers[self._jobs.pop(job).served.id].remove(job)
         self._scorings = deque(
-            (scoring, task) for scoring, task in self._scorings if not task.future.done()
+            (scoring, task) for scoring, task in self._scorings if not task.abandoned
         )
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
@@ -277,40 +260,20 @@ class Engine:
             logger.exception("model %s failed while drawing", model_id)
             sampler.clear()  # makes no tensor: a device that is lost could not give one
             failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
-            self._settle([_Outcome(self._jobs.pop(job), error=error) for job in failed])
+            settle([Outcome(self._jobs.pop(job), error=error) for job in failed])
             return
-        self._settle([_Outcome(self._jobs.pop(job), job.result()) for job in completed])
+        settle([Outcome(self._jobs.pop(job), job.result()) for job in completed])
 
-    def _score(self, scoring: Scoring, task: _Task) -> None:
+    def _score(self, scoring: Scoring, task: Task) -> None:
         try:
             next(scoring)
         except StopIteration as finished:
-            self._resolve(task, result=finished.value)
+            settle([Outcome(task, finished.value)])
         except Exception as error:  # as above
             logger.exception("model %s failed while scoring", task.served.id)
-            self._resolve(task, error=error)
+            settle([Outcome(task, error=error)])
         else:
             self._scorings.insert(SCORINGS_AT_ONCE - 1, (scoring, task))
-
-    def _resolve(self, task: _Task, *, result: Any = None, error: Exception | None = None) -> None:
-        self._settle([_Outcome(task, result, error)])
-
-    def _settle(self, outcomes: list[_Outcome]) -> None:
-        """Resolve the futures of all of them, waking the event loop once."""
-        if outcomes:
-            loop = outcomes[0].task.future.get_loop()  # a process has but one
-            loop.call_soon_threadsafe(_resolve_all, outcomes)
-
-
-def _resolve_all(outcomes: list[_Outcome]) -> None:
-    for outcome in outcomes:
-        future = outcome.task.future
-        if future.done():  # its request was cancelled, or has run out of time
-            continue
-        if outcome.error is not None:
-            future.set_exception(outcome.error)
-        else:
-            future.set_result(outcome.result)
 
 
 def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
