@@ -3,7 +3,7 @@
 static: a FastAPI route that gives a body made beforehand.
 naive: a synchronous FastAPI endpoint that calls makemore's loop on our default model.
 
-python -m benchmarks.baselines static PORT BYTES | naive PORT
+python -m benchmarks.baselines static BYTES PORT | naive PORT
 """
 
 import json
@@ -62,7 +62,7 @@ def naive_app() -> FastAPI:
 
 
 def main() -> None:
-    kind, port, *size = sys.argv[1:]
+    kind, *size, port = sys.argv[1:]
     app = static_app(int(size[0])) if kind == "static" else naive_app()
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", server_header=False)
 

@@ -34,8 +34,10 @@ ROOT = Path(__file__).parent.parent
 CONCURRENCIES = (1, 16, 64)
 NAMES = 20
 START_LIMIT_S = 60
-IDLE_LIMIT_S = 180
+WARM_LIMIT_S = 180
 """For the engine to fill its tree and its pool."""
+REST_LIMIT_S = 20
+"""For it to fill its pool again."""
 
 Figures = dict[str, float]
 
@@ -84,10 +86,10 @@ class Server:
     def __init__(self, module: str, *arguments: str, **settings: str) -> None:
         self.port = free_port()
         given = {f"NAMEWRIGHT_{key}": value for key, value in settings.items()}
-        port = [str(self.port)] if module != "app" else []
-        head, tail = arguments[:1], arguments[1:]
+        if module != "app":  # that has its port from the environment
+            arguments = (*arguments, str(self.port))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *head, *port, *tail],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env=os.environ | given | {"NAMEWRIGHT_PORT": str(self.port)},
             stdout=subprocess.DEVNULL,
@@ -107,16 +109,17 @@ class Server:
             time.sleep(0.1)
         raise SystemExit(f"the server of {case.title!r} did not start")
 
-    def await_idle(self) -> None:
-        """Until it has used next to no CPU for half a second: it has nothing to fill any more."""
-        deadline = time.monotonic() + IDLE_LIMIT_S
+    def await_idle(self, limit_s: float) -> bool:
+        """Until it uses next to no CPU, with nothing to fill any more; False: it still does."""
+        deadline = time.monotonic() + limit_s
         before = self._cpu_s()
         while time.monotonic() < deadline:
             time.sleep(0.5)
             now = self._cpu_s()
             if now - before < 0.05:
-                return
+                return True
             before = now
+        return False
 
     def url(self, path: str) -> str:
         """Where `path` is."""
@@ -187,7 +190,7 @@ def measure(
                     continue
                 server = servers[case.server]
                 if case.rested:
-                    server.await_idle()
+                    server.await_idle(REST_LIMIT_S)
                 run_s = 10 + concurrency // 3 if case.slow else seconds
                 process = wrk(server, case, concurrency, run_s)
                 runs.setdefault((case.title, concurrency), []).append(figures(process, case))
@@ -230,7 +233,8 @@ def serving() -> Iterator[dict[str, Server]]:
             start(of["litserve"], "benchmarks.batching_baseline")
         else:
             print("LitServe is left out: pip install -c constraints.txt -e '.[bench]'")
-        servers["ours"].await_idle()
+        if not servers["ours"].await_idle(WARM_LIMIT_S):
+            print(f"not warm: the tree or the pool was not full after {WARM_LIMIT_S} s")
         yield servers
 
 
