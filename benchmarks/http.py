@@ -264,6 +264,7 @@ def main() -> None:
     options = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave no server behind
     machine = describe_machine() | {
         name: version(name) for name in ("fastapi", "starlette", "uvicorn", "uvloop", "httptools")
     }
