@@ -191,9 +191,8 @@ def measure(
                 if case.slow and turn:
                     continue
                 server = servers[case.server]
-                if case.rested:
-                    if not server.await_idle(REST_LIMIT_S):
-                        print(f"{case.title}: it was not full after {REST_LIMIT_S} s")
+                if case.rested and not server.await_idle(REST_LIMIT_S):
+                    print(f"{case.title}: it was not full after {REST_LIMIT_S} s")
                 run_s = 10 + concurrency // 3 if case.slow else 1 if case.rested else seconds
                 process = wrk(server, case, concurrency, run_s)
                 runs.setdefault((case.title, concurrency), []).append(figures(process, case))
@@ -229,11 +228,11 @@ def serving(tree_mb: int) -> Iterator[dict[str, Server]]:
 
         servers: dict[str, Server] = {}
         of = {case.server: case for case in CASES}
-        quiet = {"LOG_LEVEL": "warning", "TREE_MEMORY_MB": str(tree_mb)}
-        answer = start(of["ours"], "app", **quiet, MODELS="mixture", POOL_NAMES="0")
+        settings = {"LOG_LEVEL": "warning", "TREE_MEMORY_MB": str(tree_mb), "POOL_NAMES": "0"}
+        answer = start(of["ours"], "app", **settings, MODELS="mixture")
         # An answer from the pool costs the same whichever model has drawn it; this one is quick.
-        small = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "POOL_NAMES": str(POOL_NAMES)}
-        start(of["pool"], "app", **quiet | small)
+        settings |= {"POOL_NAMES": str(POOL_NAMES), "TREE_MEMORY_MB": "1"}
+        start(of["pool"], "app", **settings, MODELS="bigram", DEFAULT_MODEL="bigram")
         start(of["static"], "benchmarks.baselines", "static", str(len(answer)))
         start(of["naive"], "benchmarks.baselines", "naive")
         if importlib.util.find_spec("litserve"):
