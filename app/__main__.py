@@ -1,4 +1,4 @@
-"""python -m app: serve, as the NAMEWRIGHT_ environment says."""
+"""python -m app: serve, as the NAMEWRIGHT_ environment says; or draw names offline."""
 
 import signal
 import sys
@@ -16,8 +16,19 @@ HELD_UP_S = 30
 machine that is short of cores a busy one can be silent for more than uvicorn's 5 seconds."""
 
 
-def main() -> int:
-    """Serve until a signal; returns the exit status."""
+USAGE = """usage: python -m app [serve]
+       python -m app generate [options]; --help lists them
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command; returns the exit status, 2 for an error that is reported in a line."""
+    if arguments in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    if arguments and arguments != ["serve"] and arguments[0] != "generate":
+        sys.stderr.write(USAGE)
+        return 2
     try:
         settings = Settings()
     except ValidationError as error:
@@ -25,6 +36,16 @@ def main() -> int:
             name = "_".join(str(part) for part in fault["loc"]).upper()
             sys.stderr.write(f"error: NAMEWRIGHT_{name}: {fault['msg']}\n")
         return 2
+    if arguments[:1] == ["generate"]:
+        # The parent of several server processes has no use for torch, 200 MB of it.
+        from app.generate_command import run
+
+        return run(arguments[1:], settings)
+    return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
+    """Serve until a signal; returns the exit status."""
     # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(
@@ -57,4 +78,4 @@ def _serve_by_workers(config: uvicorn.Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -95,6 +95,21 @@ def load_catalog(settings: Settings) -> Catalog:
     return Catalog(MappingProxyType(loaded), settings.default_model)
 
 
+def load_one(settings: Settings, model_id: str | None) -> ServedModel:
+    """Load one of the models that the settings name; None is the default one.
+
+    Raises:
+        ModelNotFoundError: none is called so.
+        StartupError: the folder of checkpoints, or CUDA, is missing.
+        CheckpointError: the checkpoint is not in order.
+    """
+    folders = {path.name: path for path in _folders(settings)}
+    path = folders.get(settings.default_model if model_id is None else model_id)
+    if path is None:
+        raise ModelNotFoundError("model", tuple(folders))
+    return _load(path, _device(settings.device))
+
+
 def _folders(settings: Settings) -> list[Path]:
     """The checkpoint folders to load, by id."""
     wanted = [name.strip() for name in settings.models.split(",") if name.strip()]

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app.catalog import Catalog
 from app.engine import Engine
 from app.errors import UnsupportedMediaTypeError, shorten
+from app.shutdown import Shutdown
 from models.errors import ParameterError
 
 # Dependencies are coroutines: the framework would hand any other function to a thread.
@@ -26,10 +27,16 @@ async def _catalog(request: Request) -> Catalog:
     return catalog
 
 
+async def _shutdown(request: Request) -> Shutdown:
+    shutdown: Shutdown = request.app.state.shutdown
+    return shutdown
+
+
 T = TypeVar("T")
 
 CurrentEngine = Annotated[Engine, Depends(_engine)]
 CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
+CurrentShutdown = Annotated[Shutdown, Depends(_shutdown)]
 
 
 def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], Awaitable[None]]:

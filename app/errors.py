@@ -8,6 +8,7 @@
 Nothing here repeats a caller's input, but for parameter names, shortened.
 """
 
+import json
 import random
 from http import HTTPStatus
 from typing import Any
@@ -122,6 +123,13 @@ def problem(
     # The middleware sets the id on every other answer, but a 500 is made outside of it.
     headers = (headers or {}) | {"X-Request-ID": content["request_id"]}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+async def late_problem(request: Request, error: Exception) -> dict[str, Any]:
+    """The one shape, for an error that comes when the answer has begun with another status."""
+    on_error = _on_namewright_error if isinstance(error, NamewrightError) else _on_bug
+    content: dict[str, Any] = json.loads(bytes((await on_error(request, error)).body))
+    return content
 
 
 def status_of(error: NamewrightError) -> int:

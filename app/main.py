@@ -15,8 +15,9 @@ from app.engine import Engine
 from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.routes import generate, health, models, plots, score
+from app.routes import generate, health, models, plots, score, stream
 from app.settings import Settings
+from app.shutdown import Shutdown
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -52,7 +53,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.engine.start()
         for served in app.state.catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)
-        yield
+        app.state.shutdown = Shutdown()
+        with app.state.shutdown.watch_signals():
+            yield
         app.state.engine.stop()
 
     app = DescribedApp(
@@ -69,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (score, models, plots, health):
+    for routes in (stream, score, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

@@ -130,7 +130,7 @@ class PoolFiller:
     def step(self) -> None:
         """A step of the sampler."""
         if not self._job:
-            request = GenerationRequest(draw_seed(), self._pool.stretch)
+            request = GenerationRequest(draw_seed(), self._pool.stretch, scores=False)
             vocabulary = self._served.checkpoint.vocabulary
             self._job = Job(request, self._served.model, vocabulary)
             self._sampler.add(self._job)

@@ -25,13 +25,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class GenerateQuery(Strict):
-    """Parameters of GET /generate."""
+class NamesQuery(Strict):
+    """Parameters of everything that draws names; how many it takes, each says itself."""
 
-    n: Annotated[int, Integer(1, MAX_NAMES)] = Field(10, description="How many names")
+    n: int | None
     seed: SeedText | None = Field(
         None,
-        description="The stream: 0 to 2^64-1, or any text. Drawn by the server if not given",
+        description="The stream: 0 to 2^64-1, or any text. Drawn at random if not given",
         examples=["42"],
     )
     offset: Annotated[int, Integer(0, MAX_OFFSET)] = Field(
@@ -62,6 +62,12 @@ class GenerateQuery(Strict):
         "all that the model can hold, of running text at most 100",
     )
     scores: Boolean = Field(False, description="Give each name's index and NLL too")
+
+
+class GenerateQuery(NamesQuery):
+    """Parameters of GET /generate."""
+
+    n: Annotated[int, Integer(1, MAX_NAMES)] = Field(10, description="How many names")
 
 
 class ScoreQuery(Strict):

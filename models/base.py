@@ -41,6 +41,11 @@ class LanguageModel(nn.Module, ABC):
         return self.config.block_size - 1
 
     @property
+    def context(self) -> int | None:
+        """How many of the last characters decide, boundaries before the first; None: all."""
+        return None
+
+    @property
     def time_axes(self) -> tuple[int | None, ...]:
         """Of each tensor of the state: the axis along which step t writes entry t alone.
 

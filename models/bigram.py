@@ -39,6 +39,11 @@ class Bigram(LanguageModel):
         self.register_buffer("smoothing", torch.ones(()))
 
     @property
+    def context(self) -> int:
+        """1: the last character."""
+        return 1
+
+    @property
     def max_length(self) -> None:
         """None: one character of context slides along a name of any length."""
         return None

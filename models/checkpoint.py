@@ -35,7 +35,7 @@ from models.storage import SCHEMA, parse_json, read_folder, require_keys, to_jso
 from models.vocabulary import Vocabulary
 from models.weights import Uninitialised, load_weights
 
-SAMPLER_VERSION = 1
+SAMPLER_VERSION = 2
 """Part of every fingerprint; goes up whenever a seed would yield other names."""
 
 REFERENCE_TOLERANCE = 1e-6

@@ -34,6 +34,11 @@ class MLP(LanguageModel):
         self.lm_head = nn.Linear(config.n_embd2, config.vocab_size)
 
     @property
+    def context(self) -> int:
+        """The window."""
+        return self.config.block_size
+
+    @property
     def max_length(self) -> None:
         """None: the window slides along a name of any length."""
         return None

@@ -32,6 +32,11 @@ class NeuralBigram(LanguageModel):
         nn.init.normal_(self.weight)
 
     @property
+    def context(self) -> int:
+        """1: the last character."""
+        return 1
+
+    @property
     def max_length(self) -> None:
         """None: one character of context slides along a name of any length."""
         return None

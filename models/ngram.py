@@ -93,21 +93,22 @@ class NGram(LanguageModel):
     def _log_probs(self, nodes: Tensor) -> Tensor:
         """(..., K + 1) nodes of a context's suffixes to (..., V) log-probabilities."""
         size = self.config.vocab_size
+        bounds = torch.searchsorted(self.keys, torch.stack((nodes, nodes + 1), -1) * size)
+        first, last = bounds.unbind(-1)  # (..., K + 1) keys of each suffix's next characters
+        total = self.cumulative[last] - self.cumulative[first]
+        above = (self._counts(first, last) - self.discount).clamp(min=0)  # (..., K + 1, V)
+        shared = self.discount * (last - first)
+        seen = (total > 0)[..., None]
         probs = self.discount.new_full((*nodes.shape[:-1], size), 1 / size)
-        for node in nodes.unbind(-1):  # the shortest suffix first
-            first = torch.searchsorted(self.keys, node * size)[..., None]  # (..., 1)
-            last = torch.searchsorted(self.keys, (node + 1) * size)[..., None]
-            total = self.cumulative[last] - self.cumulative[first]
-            counts = self._counts(first, last)
-            shared = self.discount * (last - first) * probs
-            mixed = ((counts - self.discount).clamp(min=0) + shared) / total
-            probs = torch.where(total > 0, mixed, probs)
+        for k in range(nodes.shape[-1]):  # the shortest suffix first
+            mixed = (above[..., k, :] + shared[..., k, None] * probs) / total[..., k, None]
+            probs = torch.where(seen[..., k, :], mixed, probs)
         return probs.log()
 
     def _counts(self, first: Tensor, last: Tensor) -> Tensor:
         """(..., V) counts of the next character, from the keys of `first` to before `last`."""
-        slots = first + torch.arange(self.config.vocab_size, device=first.device)  # (..., V)
-        seen = slots < last
+        slots = first[..., None] + torch.arange(self.config.vocab_size, device=first.device)
+        seen = slots < last[..., None]
         slots = slots.clamp(max=len(self.keys) - 1)
         counts = (self.cumulative[slots + 1] - self.cumulative[slots]) * seen
         characters = self.keys[slots] % self.config.vocab_size

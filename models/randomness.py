@@ -29,19 +29,19 @@ SEED_TEXT_LIMIT = 256
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_KEY_STEPS = 0x9E3779B9, 0xBB67AE85
+_KEY_STEPS = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _ROUNDS = 10
 
 Words = NDArray[np.uint64]
 """32-bit words, held in 64 bits so that products do not overflow."""
 
 
-def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> Words:
+def philox(counter: tuple[Words, Words, Words, Words], key: tuple[Words, Words]) -> Words:
     """Philox4x32-10, vectorised.
 
     Args:
         counter: four arrays of one shape (...), 32-bit words, the least significant first.
-        key: two 32-bit words.
+        key: two arrays of a shape that goes with it, or scalars.
 
     Returns:
         (4, ...) 32-bit words.
@@ -51,31 +51,35 @@ def philox(counter: tuple[Words, Words, Words, Words], key: tuple[int, int]) -> 
     for _ in range(_ROUNDS):
         p0, p1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
         c0, c1, c2, c3 = (
-            (p1 >> _SHIFT) ^ c1 ^ np.uint64(k0),
+            (p1 >> _SHIFT) ^ c1 ^ k0,
             p1 & _MASK,
-            (p0 >> _SHIFT) ^ c3 ^ np.uint64(k1),
+            (p0 >> _SHIFT) ^ c3 ^ k1,
             p0 & _MASK,
         )
-        k0, k1 = (k0 + _KEY_STEPS[0]) & 0xFFFFFFFF, (k1 + _KEY_STEPS[1]) & 0xFFFFFFFF
+        k0, k1 = (k0 + _KEY_STEPS[0]) & _MASK, (k1 + _KEY_STEPS[1]) & _MASK
     return np.stack([c0, c1, c2, c3])
 
 
-def uniforms(seed: int, indexes: NDArray[np.uint64], length: int) -> NDArray[np.float64]:
-    """The uniforms of the first characters of some names of a stream.
+def uniforms(
+    seeds: int | NDArray[np.uint64], indexes: NDArray[np.uint64], length: int, first: int = 0
+) -> NDArray[np.float64]:
+    """The uniforms of successive characters of some names.
 
     Args:
-        seed: 0 to 2**64 - 1.
-        indexes: (B,) positions in the stream.
+        seeds: of their streams, 0 to 2**64 - 1; one for all, or (B,).
+        indexes: (B,) positions in the streams.
         length: how many characters of each, >= 0.
+        first: which character is the first, even.
 
     Returns:
         (B, length) float64, each a multiple of 2**-53 in [0, 1).
     """
-    blocks = np.arange((length + 1) // 2, dtype=np.uint64)
+    keys = np.asarray(seeds, dtype=np.uint64)[..., None]
+    blocks = np.arange(first // 2, (first + length + 1) // 2, dtype=np.uint64)
     low, high, block = np.broadcast_arrays(
         (indexes & _MASK)[:, None], (indexes >> _SHIFT)[:, None], blocks
     )
-    words = philox((low, high, block, np.zeros_like(low)), (seed & 0xFFFFFFFF, seed >> 32))
+    words = philox((low, high, block, np.zeros_like(low)), (keys & _MASK, keys >> _SHIFT))
     # 27 and 26 bits make the 53 of a float64, as in the Mersenne Twister's res53.
     bits = ((words[0::2] >> np.uint64(5)) << np.uint64(26)) | (words[1::2] >> np.uint64(6))
     pairs = bits.astype(np.float64) * 2.0**-53  # (2, B, blocks)

@@ -38,6 +38,7 @@ class GenerationRequest:
         min_length: fewest characters of a name, 1 to max_length. Running text always has
             more.
         max_length: most characters, at least the prefix's; None is `default_length`.
+        scores: whether the NLLs are wanted; without them names may come sooner.
     """
 
     seed: int
@@ -47,6 +48,7 @@ class GenerationRequest:
     prefix: str = ""
     min_length: int = 1
     max_length: int | None = None
+    scores: bool = True
 
     @property
     def budget(self) -> int:
@@ -56,7 +58,11 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class GeneratedName:
-    """A name, its index in the stream, and its NLL under the model as is, in nats."""
+    """A name, its index in the stream, and its NLL under the model as is, in nats.
+
+    The NLL is the sum of log-probabilities that were rounded to float32; NaN where the request
+    did not want it.
+    """
 
     name: str
     index: int
@@ -78,6 +84,10 @@ class Generated:
     next_offset: int
     exhausted: bool
     acceptance_rate: float
+
+
+Outcome = tuple[str, float] | None
+"""What an index of a stream gave: a name and its NLL in nats, or no name."""
 
 
 class Job:
@@ -106,7 +116,7 @@ class Job:
         self.prefix = vocabulary.encode(request.prefix, "prefix")
         self._names: list[GeneratedName] = []  # the answer so far, in stream order
         self._consumed = 0  # indexes whose outcome is settled, from the offset on without gap
-        self._ahead: dict[int, GeneratedName | None] = {}  # outcomes that wait for earlier ones
+        self._ahead: dict[int, Outcome] = {}  # those that wait for earlier ones
         self._admitted = 0
         self._accepted = 0
 
@@ -137,15 +147,18 @@ class Job:
         self._admitted += count
         return first
 
-    def finish(self, index: int, name: GeneratedName | None) -> None:
-        """Hand in what an admitted index gave; None is no name."""
-        self._ahead[index] = name
-        self._accepted += name is not None
+    def finish(self, index: int, outcome: Outcome) -> None:
+        """Hand in what an admitted index gave."""
+        self._ahead[index] = outcome
+        self._accepted += outcome is not None
         while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
             settled = self._ahead.pop(index)
             self._consumed += 1
             if settled is not None:
-                self._names.append(settled)
+                text, nll = settled
+                self._names.append(
+                    GeneratedName(text, index, nll if self.request.scores else math.nan)
+                )
 
     def result(self) -> Generated:
         """The answer, once `done`."""

@@ -35,47 +35,66 @@ def longest_name(model: LanguageModel, vocabulary: Vocabulary) -> int:
 
 
 class Rows:
-    """ROWS names being read, each at its own position.
+    """Names being read side by side, each at its own position.
 
     Args:
-        model: in eval mode, float64, on the device where it will run.
+        model: in eval mode, on the device where it will run; float64, or a float32 copy where
+            an approximation will do.
         vocabulary: the model's.
+        heights: how many rows a pass can have, ascending. What is served as it comes is
+            evaluated at the one height of ROWS.
     """
 
     @torch.inference_mode()
-    def __init__(self, model: LanguageModel, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self, model: LanguageModel, vocabulary: Vocabulary, heights: tuple[int, ...] = (ROWS,)
+    ) -> None:
         self._model = model
         self._ends = vocabulary.ends
-        self._state = model.initial_state(ROWS)
+        self.heights = heights
+        self._device = model.device
+        self._state = model.initial_state(heights[-1])
+
+    def __len__(self) -> int:
+        """The most rows that a pass can have."""
+        return self.heights[-1]
 
     @torch.inference_mode()
     def restart(self, rows: NDArray[np.int64]) -> None:
         """Put the given rows before their first character."""
         if not len(rows):
             return
-        chosen = torch.from_numpy(rows).to(self._model.device)
+        chosen = torch.from_numpy(rows).to(self._device)
         for tensor, initial in zip(self._state, self._model.initial_state(len(rows)), strict=True):
             tensor[chosen] = initial
 
     @property
     def state(self) -> State:
-        """Of the model, (ROWS, ...) tensors; to be read, or written in place, between passes."""
+        """Of the model, (len(self), ...) tensors; to be read, or written, between passes."""
         return self._state
 
     @torch.inference_mode()
     def advance(self, token_ids: NDArray[np.int64]) -> Array:
-        """Read one more character in every row.
+        """Read one more character in the first rows.
 
         Args:
-            token_ids: (ROWS,), the boundary in a row that was just restarted. A row
-                takes at most block_size of them, unless its context slides.
+            token_ids: (B,), B one of the heights; the boundary in a row that was just
+                restarted. A row takes at most block_size of them, unless its context slides.
 
         Returns:
-            (ROWS, V) log-probabilities of the next character, float64; -inf for the
+            (B, V) log-probabilities of the next character, of the model's dtype; -inf for the
             boundary in running text.
         """
-        inputs = torch.from_numpy(token_ids).to(self._model.device)
-        predicted, self._state = self._model.step(inputs, self._state)
+        height = len(token_ids)
+        inputs = torch.from_numpy(token_ids).to(self._device)
+        before = tuple(tensor[:height] for tensor in self._state)
+        predicted, after = self._model.step(inputs, before)
+        if height == len(self):
+            self._state = after
+        else:
+            for whole, old, new in zip(self._state, before, after, strict=True):
+                if new.data_ptr() != old.data_ptr():  # else it was written in place
+                    whole[:height] = new
         logits = predicted.cpu().numpy()
         if not self._ends:
             logits[:, BOUNDARY] = -np.inf

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from models.errors import ParameterError
 
 Array = NDArray[np.float64]
+LogProbs = NDArray[np.float64] | NDArray[np.float32]
 
 MAX_TEMPERATURE: Final = 10.0
 MAX_TOP_K: Final = 65536

@@ -1,5 +1,6 @@
 """GET /generate: seeded names."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -7,15 +8,11 @@ from fastapi import FastAPI, Query, Request, Response
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.engine import Engine
+from app.names_query import as_applied, to_request
 from app.pool import PooledNames, encode
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
-from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.request import Generated, GenerationRequest
-from models.sampling import SamplingParams
-from models.vocabulary import normalize
-
-_EXACT_IN_JAVASCRIPT = 2**53 - 1
 
 _POOLED = frozenset({"n", "model"})
 """Parameters of a request that may be answered from the pool."""
@@ -46,15 +43,7 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     served = catalog.find(query.model)
     if query.model_fields_set <= _POOLED and (pooled := engine.take(served, query.n)):
         return _respond(query, served, pooled.request, pooled.names, pooled)
-    request = GenerationRequest(
-        seed=draw_seed() if query.seed is None else seed_from_text(query.seed),
-        n=query.n,
-        offset=query.offset,
-        sampling=SamplingParams(query.temperature, query.top_k, query.top_p, query.min_p),
-        prefix=query.prefix,
-        min_length=query.min_length,
-        max_length=query.max_length,
-    )
+    request = replace(to_request(query), n=query.n)
     generated = await while_connected(http, engine.generate(served, request))
     names = encode(_names(generated, query.scores))[1:-1]
     return _respond(query, served, request, names.encode(), generated)
@@ -78,28 +67,12 @@ def _respond(
 ) -> Response:
     """The answer; `names` are the items of a JSON array, which the pool has ready."""
     rest = {
-        "seed": _echo(query.seed, request.seed),
-        "n": request.n,
-        "offset": request.offset,
+        **dict.fromkeys(("seed", "n", "offset")),  # their places
         "next_offset": drawn.next_offset,
         "exhausted": drawn.exhausted,
         "acceptance_rate": drawn.acceptance_rate,
-        "model": served.id,
-        "fingerprint": served.checkpoint.fingerprint,
-        "temperature": query.temperature,
-        "top_k": query.top_k,
-        "top_p": query.top_p,
-        "min_p": query.min_p,
-        "prefix": normalize(query.prefix),
-        "min_length": query.min_length,
-        "max_length": query.max_length or served.default_length,
+        **as_applied(query, served, request),
+        "offset": request.offset,
     }
     body = b'{"names":[' + names + b"]," + encode(rest)[1:].encode()
     return Response(body, media_type="application/json")
-
-
-def _echo(given: str | None, seed: int) -> int | str:
-    """What to send as `seed` to get this answer again, exact in every JSON reader."""
-    if given is not None and not reads_as_integer(given):
-        return given
-    return seed if seed <= _EXACT_IN_JAVASCRIPT else str(seed)

@@ -1,0 +1,168 @@
+"""How names in bulk are written: each format turns them into bytes, some at a time.
+
+Those of the service end with why no more names come, and where to go on.
+"""
+
+import csv
+import io
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.bulk import End
+from app.schemas import finite
+from models.errors import ParameterError
+from models.randomness import SEED_LIMIT
+from models.request import GeneratedName
+
+NO_MORE = "end"
+"""The id of an event after which nothing comes."""
+_RETRY_MS = 1000
+"""Before an EventSource that was cut off connects again."""
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Format(ABC):
+    """Names as bytes of one media type."""
+
+    media_type: str
+
+    def begin(self, about: Mapping[str, Any]) -> bytes:
+        """What comes before the first name; `about` is the request as applied."""
+        del about
+        return b""
+
+    @abstractmethod
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """Some names, where `sent` others came before."""
+
+    def end(self, about: Mapping[str, Any]) -> bytes:
+        """What comes after the last name; `about` has `end`, `next_offset` and more."""
+        del about
+        return b""
+
+
+class JsonLines(Format):
+    """A JSON object a line: names, and last the end.
+
+    Args:
+        scores: with each name's NLL.
+    """
+
+    media_type = "application/jsonl"
+
+    def __init__(self, scores: bool) -> None:
+        self._scores = scores
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A line each."""
+        del sent
+        return "".join(f"{line}\n" for line in _objects(names, self._scores)).encode()
+
+    def end(self, about: Mapping[str, Any]) -> bytes:
+        """The one line that has no `name`."""
+        return f"{_dumps(about)}\n".encode()
+
+
+class ServerSentEvents(Format):
+    """What a browser's EventSource reads: `start`, a message a name, `end`.
+
+    The id of a message says all that is needed to go on after it, the seed too where
+    the server drew it: EventSource sends the last one back when it connects again.
+
+    Args:
+        scores: with each name's NLL.
+        seed: of the stream.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, scores: bool, seed: int) -> None:
+        self._scores = scores
+        self._seed = seed
+
+    def begin(self, about: Mapping[str, Any]) -> bytes:
+        """When to connect again, and the `start` event."""
+        return f"retry: {_RETRY_MS}\nevent: start\ndata: {_dumps(about)}\n\n".encode()
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A message each."""
+        lines = zip(names, _objects(names, self._scores), strict=True)
+        return "".join(
+            f"id: {self._seed}-{drawn.index}-{count}\ndata: {line}\n\n"
+            for count, (drawn, line) in enumerate(lines, sent + 1)
+        ).encode()
+
+    def end(self, about: Mapping[str, Any]) -> bytes:
+        """The `end` event; where the stream is over, its id keeps EventSource from coming back."""
+        over = about["end"] in (End.COMPLETE, End.EXHAUSTED)
+        mark = f"id: {NO_MORE}\n" if over else ""
+        return f"{mark}event: end\ndata: {_dumps(about)}\n\n".encode()
+
+
+class Text(Format):
+    """A name a line, and nothing else."""
+
+    media_type = "text/plain"
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A line each; a name of running text may hold newlines itself."""
+        del sent
+        return "".join(f"{drawn.name}\n" for drawn in names).encode()
+
+
+class Csv(Format):
+    """Comma-separated values (RFC 4180, but for the bare newlines) with a line of titles.
+
+    Args:
+        scores: with each name's NLL, empty where infinite.
+    """
+
+    media_type = "text/csv"
+
+    def __init__(self, scores: bool) -> None:
+        self._titles = ("name", "index", "nll") if scores else ("name", "index")
+
+    def begin(self, about: Mapping[str, Any]) -> bytes:
+        """The titles."""
+        del about
+        return self._rows([self._titles])
+
+    def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
+        """A row each."""
+        del sent
+        columns = len(self._titles)
+        return self._rows((drawn.name, drawn.index, finite(drawn.nll))[:columns] for drawn in names)
+
+    def _rows(self, rows: Iterable[Sequence[object]]) -> bytes:
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n").writerows(rows)
+        return written.getvalue().encode()
+
+
+def read_event_id(text: str) -> tuple[int, int, int]:
+    """(seed, index, names up to it) of a message's id.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if re.fullmatch(r"[0-9]{1,20}-[0-9]{1,16}-[0-9]{1,16}", text):
+        seed, index, sent = (int(part) for part in text.split("-"))
+        if seed < SEED_LIMIT:
+            return seed, index, sent
+    raise ParameterError("Last-Event-ID", "is not the id of an event of this service")
+
+
+def _objects(names: Iterable[GeneratedName], scores: bool) -> Iterable[str]:
+    """The JSON of each name."""
+    if scores:
+        return (
+            _dumps({"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)})
+            for drawn in names
+        )
+    return (_dumps({"name": drawn.name, "index": drawn.index}) for drawn in names)

@@ -1,0 +1,224 @@
+"""Evaluation: what the model says where the prefix tree does not know, or not well enough.
+
+An exact pass, in float64 and of one height, decides any draw; what it says can be learned by
+the tree. A draft decides nearly all draws for half of the cost, and is never learned.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import LanguageModel
+from models.context_table import ContextTable
+from models.drafts import make_drafts
+from models.growth import Growth
+from models.in_flight import UNKNOWN, NamesInFlight, Slots
+from models.prefix_tree import NONE, PrefixTree
+from models.readers import Indexes, Readers
+from models.rows import ROWS, Rows, longest_name
+from models.sampling import Array
+from models.vocabulary import Vocabulary
+
+_PATIENCE = 8
+"""Passes of drafts that a few exact readers wait for company."""
+_GROWTH = 1 << 40
+"""Owner of a reader that reads for the tree alone; no slot."""
+
+_NO_SLOTS = np.empty(0, dtype=np.int64)
+
+
+class Evaluator:
+    """Readers for the names in flight.
+
+    Args:
+        model: in eval mode, float64, on its device.
+        vocabulary: the model's.
+        tree: that learns.
+        names: whose slots are asked for.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        vocabulary: Vocabulary,
+        tree: PrefixTree | ContextTable,
+        names: NamesInFlight,
+    ) -> None:
+        self._model, self._vocabulary = model, vocabulary
+        self._limit = longest_name(model, vocabulary)
+        self._tree, self._names = tree, names
+        self._growth = Growth(tree, self._limit) if isinstance(tree, PrefixTree) else None
+        self._exact = Readers(Rows(model, vocabulary), self._limit)
+        # Of each exact reader: the key of what it reads where the tree is to learn it.
+        self._learns = np.full(ROWS, UNKNOWN, dtype=np.int64)
+        self._kept_waiting = 0  # exact readers, for so many passes
+        self._drafts: Readers | None = None
+        self._error: float | None = None  # of drafts; not known before the first is needed
+
+    @property
+    def grown(self) -> bool:
+        """Whether the tree has all that it has room for."""
+        return self._growth is None or self._growth.over
+
+    def take(self, slots: Slots) -> Slots:
+        """Give idle readers to names that wait, those first that come first.
+
+        While the tree learns, one name a prefix: the others will find it in the tree.
+
+        Returns:
+            (B,) whether a slot's name is being read for now.
+        """
+        taken = np.zeros(len(slots), dtype=bool)
+        exact = self._names.unsure[slots] | self._names.exact[slots]
+        if self._tree.full:
+            if not exact.all() and (drafts := self._make_drafts()):
+                chosen = np.flatnonzero(~exact)[: len(idle := drafts.idle)]
+                self._begin(drafts, idle[: len(chosen)], slots[chosen])
+                taken[chosen] = True
+            else:
+                exact[:] = True
+            chosen, learns = np.flatnonzero(exact), False
+        else:
+            chosen, learns = self._first_of_each_prefix(slots), True
+        chosen = chosen[: len(idle := self._exact.idle)]
+        readers = idle[: len(chosen)]
+        self._begin(self._exact, readers, slots[chosen])
+        keys = self._names.key[slots[chosen]]
+        learnt = self._names.unsure[slots[chosen]] | (not learns)
+        self._learns[readers] = np.where(learnt, UNKNOWN, keys)
+        taken[chosen] = True
+        return taken
+
+    def step(self) -> tuple[Slots, Slots]:
+        """Read a character for every name that has a reader.
+
+        Returns:
+            The slots of names that can go on in the tree, and of those that have to wait for
+            an exact reader; neither has a reader any more.
+        """
+        ready = waiting = _NO_SLOTS
+        drafting = self._drafts is not None and self._drafts.busy
+        if self._drafts and drafting:
+            waiting = self._advance_drafts(self._drafts)
+        if busy := self._exact.busy:
+            self._kept_waiting += 1
+            alone = not drafting or not self._tree.full
+            if alone or busy >= ROWS // 2 or self._kept_waiting > _PATIENCE:
+                self._kept_waiting = 0
+                ready = self._advance_exact()
+        return ready, waiting
+
+    def grow(self) -> None:
+        """A pass for the tree alone, which learns the likeliest prefixes that it lacks."""
+        if self._growth is None or self._growth.over:
+            return
+        keys = self._growth.propose(len(idle := self._exact.idle))
+        keys = keys[~np.isin(keys, self._learns)]
+        if len(keys) and isinstance(self._tree, PrefixTree):
+            readers = idle[: len(keys)]
+            token_ids, lengths = self._tree.token_ids(keys)
+            owners = np.full(len(keys), _GROWTH)
+            self._exact.begin(readers, owners, token_ids, lengths)
+            self._skip(self._exact, readers, self._tree.parents(keys))
+            self._learns[readers] = keys
+        if self._exact.busy:
+            self._advance_exact()
+
+    def stop(self, slots: Slots | None = None) -> None:
+        """Read no more for some names; None: for the tree."""
+        owners = _GROWTH if slots is None else slots
+        for readers in (self._exact, self._drafts):
+            if readers:
+                stopped = np.flatnonzero(np.isin(readers.owner, owners))
+                readers.release(stopped)
+                if readers is self._exact:
+                    self._learns[stopped] = UNKNOWN
+
+    def reset(self) -> None:
+        """Read for no one, and from the start, after a step that failed."""
+        for readers in (self._exact, self._drafts):
+            if readers:
+                readers.reset()
+        self._learns[:] = UNKNOWN
+
+    def _first_of_each_prefix(self, slots: Slots) -> Indexes:
+        """Places in `slots`: one of each prefix that no reader is at, and what must be exact."""
+        keys = self._names.key[slots]
+        own = self._names.unsure[slots] | (keys == UNKNOWN)
+        first = np.zeros(len(slots), dtype=bool)
+        first[np.unique(keys, return_index=True)[1]] = True
+        return np.flatnonzero(own | (first & ~np.isin(keys, self._learns)))
+
+    def _begin(self, readers: Readers, chosen: Indexes, slots: Slots) -> None:
+        """Let (B,) readers read what the names of (B,) slots have read."""
+        if len(chosen):
+            token_ids, lengths = self._names.token_ids[slots], self._names.position[slots]
+            readers.begin(chosen, slots, token_ids, lengths)
+            self._skip(readers, chosen, self._names.node[slots])
+
+    def _skip(self, readers: Readers, chosen: Indexes, nodes: NDArray[np.int64]) -> None:
+        """Spare (B,) readers what the tree keeps the state of, on the way to (B,) nodes."""
+        readers.skip(chosen, self._tree.load_states(nodes, readers.state, chosen))
+
+    def _advance_exact(self) -> Slots:
+        ended, log_probs = self._exact.advance()
+        growing = self._exact.owner[ended] == _GROWTH
+        self._learn(ended, log_probs)
+        ended, log_probs = ended[~growing], log_probs[~growing]
+        slots = self._exact.owner[ended]
+        nodes = self._tree.find(self._names.key[slots])
+        self._names.unsure[slots] = False
+        self._names.read(slots, log_probs, 0.0)
+        self._names.move(slots, nodes, self._tree)
+        going_on = ~self._names.finish(slots)
+        known = going_on & (self._tree.find(self._names.key[slots]) != NONE)
+        self._exact.release(ended[~going_on | known])
+        follow = going_on & ~known
+        self._exact.follow(ended[follow], self._names.last(slots[follow]))
+        ready: Slots = slots[known]
+        return ready
+
+    def _learn(self, ended: Indexes, log_probs: Array) -> None:
+        """Add what some exact readers have read to the tree, while there is room."""
+        if not isinstance(self._tree, PrefixTree):
+            return
+        keys = self._learns[ended]
+        self._learns[ended] = UNKNOWN
+        new = np.flatnonzero((keys != UNKNOWN) & (self._tree.find(keys) == NONE))
+        new = new[np.unique(keys[new], return_index=True)[1]]
+        nodes = np.full(len(ended), NONE)
+        if len(new):
+            added = self._tree.add(keys[new], log_probs[new], self._exact.state, ended[new])
+            nodes[new[: len(added)]] = added
+        growing = self._exact.owner[ended] == _GROWTH
+        self._go_on(ended[growing], nodes[growing])
+
+    def _go_on(self, readers: Indexes, nodes: NDArray[np.int64]) -> None:
+        """Let (B,) readers of the tree go on from (B,) nodes, or NONE, if that is worth it."""
+        if self._growth is None:
+            return
+        self._exact.release(readers[nodes == NONE])
+        readers, nodes = readers[nodes != NONE], nodes[nodes != NONE]
+        worth, token_ids = self._growth.further(nodes)
+        self._exact.release(readers[~worth])
+        self._learns[readers[worth]] = self._tree.keys(nodes[worth], token_ids[worth])
+        self._exact.follow(readers[worth], token_ids[worth])
+
+    def _advance_drafts(self, drafts: Readers) -> Slots:
+        ended, log_probs = drafts.advance()
+        slots = drafts.owner[ended]
+        sure = self._names.read(slots, log_probs, self._error or 0.0)
+        drafts.release(ended[~sure])
+        unsure, ended, slots = slots[~sure], ended[sure], slots[sure]
+        self._names.key[slots] = UNKNOWN
+        over = self._names.finish(slots)
+        drafts.release(ended[over])
+        drafts.follow(ended[~over], self._names.last(slots[~over]))
+        return unsure
+
+    def _make_drafts(self) -> Readers | None:
+        """Those that can be relied on, or None."""
+        if self._error is None:
+            made = make_drafts(self._model, self._vocabulary)
+            self._error = made[1] if made else 0.0
+            self._drafts = Readers(made[0], self._limit) if made else None
+        return self._drafts
