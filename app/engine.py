@@ -165,7 +165,7 @@ class Engine:
 
     def _expire(self, future: "asyncio.Future[Any]") -> None:
         if not future.done():
-            message = f"this was not done in {self._deadline_s:g} seconds, the most it may take"
+            message = f"this was not done in {self._deadline_s:g} s, the most it may take"
             future.set_exception(DeadlineExceededError(message))
 
     # ------------------------------------------------ the worker thread

@@ -128,7 +128,7 @@ def test_a_request_past_its_deadline_is_504_and_others_are_served(serve: Serve) 
     with serve(QUEUE_SIZE=1, DEADLINE_S=1, **models) as service:
         asked = "/generate?model=korean-gpt&n=1000&max_length=127"  # passes for many seconds
         problem = assert_problem(service.client.get(asked), 504)
-        assert "1 seconds" in problem["detail"]
+        assert "in 1 s," in problem["detail"]
         assert service.client.get(SHORT).status_code == 200
 
 
