@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -14,13 +14,15 @@ from app.errors import UnsupportedMediaTypeError, shorten
 from app.shutdown import Shutdown
 from models.errors import ParameterError
 
+# Dependencies are coroutines: the framework would hand any other function to a thread.
 
-def _engine(request: Request) -> Engine:
+
+async def _engine(request: Request) -> Engine:
     engine: Engine = request.app.state.engine
     return engine
 
 
-def _catalog(request: Request) -> Catalog:
+async def _catalog(request: Request) -> Catalog:
     catalog: Catalog = request.app.state.catalog
     return catalog
 
@@ -37,7 +39,7 @@ CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
 CurrentShutdown = Annotated[Shutdown, Depends(_shutdown)]
 
 
-def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], None]:
+def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], Awaitable[None]]:
     """A dependency that refuses what the framework lets pass in a query.
 
     Args:
@@ -48,21 +50,31 @@ def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], Non
         ParameterError: a parameter is repeated, holds NUL, or is unknown.
     """
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         items = request.query_params.multi_items()
-        for name, count in Counter(name for name, _ in items).items():
-            if none:
-                raise ParameterError(shorten(name), "no such parameter")
-            if count > 1 and name not in repeatable:
-                raise ParameterError(shorten(name), f"is given {count} times; allowed: once")
-        for name, value in items:
-            if "\0" in value:
-                raise ParameterError(shorten(name), "holds a NUL character")
+        if none and items:
+            raise ParameterError(shorten(items[0][0]), "no such parameter")
+        refuse_odd_items(items, *repeatable)
 
     return check
 
 
-def check_media_type(request: Request) -> None:
+def refuse_odd_items(items: Sequence[tuple[str, str]], *repeatable: str) -> None:
+    """Refuse what the framework lets pass among the (name, value) pairs of a query.
+
+    Raises:
+        ParameterError: a parameter that is not `repeatable` is repeated, or one holds NUL.
+    """
+    if len({name for name, _ in items}) < len(items):
+        for name, count in Counter(name for name, _ in items).items():
+            if count > 1 and name not in repeatable:
+                raise ParameterError(shorten(name), f"is given {count} times; allowed: once")
+    for name, value in items:
+        if "\0" in value:
+            raise ParameterError(shorten(name), "holds a NUL character")
+
+
+async def check_media_type(request: Request) -> None:
     """Refuse a body that does not call itself JSON.
 
     Raises:
@@ -81,19 +93,24 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         HTTPException: 499, which only the log sees; the client has gone.
     """
-    task = asyncio.create_task(work)
+    handler = asyncio.current_task()
+    gone = False
 
     async def watch() -> None:
+        nonlocal gone
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        task.cancel()
+        gone = True
+        if handler:
+            handler.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
-        return await task
+        return await work
     except asyncio.CancelledError:
-        if not watcher.done():  # it is the server that shuts down
+        if not (gone and handler):  # it is the server that shuts down
             raise
+        handler.uncancel()
         raise HTTPException(499, "the client has gone") from None
     finally:
         watcher.cancel()

@@ -4,19 +4,23 @@ Torch never runs on the event loop: a request is checked there, handed to the
 thread, and awaited. The thread goes round all that is under way, one character
 at a time, so requests of one model share its rows, those for names and those for
 scores apart, and a short one does not wait for a long one to end. How many may be
-under way is bounded.
+under way is bounded, and for how long. While there is nothing to do it fills the default
+model's prefix tree, then the pool.
 """
 
 import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from app.catalog import ServedModel
-from app.errors import EngineStoppedError, OverloadedError
+from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
+from app.pool import Pool, PooledNames, PoolFiller
+from app.tasks import Outcome, Task, settle
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.score import Score, Scoring
@@ -25,12 +29,16 @@ from models.scoring import Scorer
 logger = logging.getLogger("uvicorn.error")
 
 
-@dataclass(frozen=True)
-class _Task:
-    """Whose work it is: the model and the future that awaits the result."""
+QUIET_S = 0.01
+"""Without a request that the pool has answered before more is drawn for it: two threads that
+both run Python hold each other up."""
 
-    served: ServedModel
-    future: "asyncio.Future[Any]"
+
+class _Signal(Enum):
+    """What the thread hears beside work."""
+
+    STOP = "stop"
+    WAKE = "wake"  # the pool has room again
 
 
 class Engine:
@@ -42,6 +50,8 @@ class Engine:
         tree_bytes: of all prefix trees together, at most.
         default: the id of the model that most requests are for: it has half of that, and
             its tree is filled while there is nothing else to do; None: there is none.
+        pool_names: of the default model to have ready for requests that `take` them.
+        deadline_s: seconds that a request may take.
     """
 
     def __init__(
@@ -50,12 +60,18 @@ class Engine:
         queue_size: int,
         tree_bytes: int = 0,
         default: str | None = None,
+        pool_names: int = 0,
+        deadline_s: float = 30,
     ) -> None:
         self._queue_size = queue_size
+        self._deadline_s = deadline_s
         served = {model.id: model for model in models}
         shares = _share_out(tree_bytes, served, default)
         self._pending = 0  # touched on the event loop alone
-        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, _Task] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, Task] | _Signal]
+        self._inbox = queue.SimpleQueue()
+        self._sleeping = False  # until something comes, for ever
+        self._quiet_from = 0.0
         self._samplers = {
             name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
             for name, model in served.items()
@@ -65,8 +81,15 @@ class Engine:
             for name, model in served.items()
         }
         self._growing = self._samplers.get(default) if default else None
-        self._jobs: dict[Job, _Task] = {}
-        self._scorings: dict[Scoring, _Task] = {}
+        self._pool = Pool(pool_names)
+        self._filler = (
+            PoolFiller(self._pool, served[default], self._samplers[default])
+            if default in served and served[default].checkpoint.vocabulary.ends
+            else None
+        )
+        self._default = default
+        self._jobs: dict[Job, Task] = {}
+        self._scorings: dict[Scoring, Task] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -75,7 +98,7 @@ class Engine:
 
     def stop(self) -> None:
         """End the thread; for when no request is waiting for it any more."""
-        self._inbox.put(None)
+        self._inbox.put(_Signal.STOP)
         self._thread.join()
 
     def check_alive(self) -> None:
@@ -83,12 +106,23 @@ class Engine:
         if not self._thread.is_alive():
             raise EngineStoppedError("the engine has stopped; this process must be replaced")
 
+    def take(self, served: ServedModel, n: int) -> PooledNames | None:
+        """Names for a request that has only an `n`, from the pool; None: it must `generate`."""
+        if served.id != self._default:
+            return None
+        taken = self._pool.take(n)
+        self._quiet_from = time.monotonic() + QUIET_S
+        if self._sleeping and self._filling:
+            self._inbox.put(_Signal.WAKE)
+        return taken
+
     async def generate(self, served: ServedModel, request: GenerationRequest) -> Generated:
         """The names of a request.
 
         Raises:
             ParameterError: a value of it is out of this model's range.
             OverloadedError: too many requests wait already.
+            DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
         job = Job(request, served.model, served.checkpoint.vocabulary)
@@ -106,6 +140,7 @@ class Engine:
         Raises:
             ParameterError: naming `parameter[i]`, a word that the model cannot score.
             OverloadedError: too many requests wait already.
+            DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
         scoring = Scoring(served.model, served.checkpoint.vocabulary, words, parameter)
@@ -119,12 +154,20 @@ class Engine:
                 f"{self._queue_size} requests are under way already; please try again shortly"
             )
         self._pending += 1
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        timer = loop.call_later(self._deadline_s, self._expire, future)
         try:
-            future = asyncio.get_running_loop().create_future()
-            self._inbox.put((work, _Task(served, future)))
+            self._inbox.put((work, Task(served, future)))
             return await future
         finally:
+            timer.cancel()
             self._pending -= 1
+
+    def _expire(self, future: "asyncio.Future[Any]") -> None:
+        if not future.done():
+            message = f"this was not done in {self._deadline_s:g} s, the most it may take"
+            future.set_exception(DeadlineExceededError(message))
 
     # ------------------------------------------------ the worker thread
 
@@ -132,22 +175,41 @@ class Engine:
     def _busy(self) -> bool:
         return bool(self._jobs or self._scorings)
 
+    @property
+    def _patience_s(self) -> float | None:
+        """How long to wait for work before doing something else; None: there is nothing else."""
+        if self._busy or self._growing:
+            return 0
+        return max(0, self._quiet_from - time.monotonic()) if self._filling else None
+
+    @property
+    def _filling(self) -> bool:
+        return self._filler is not None and self._pool.wanted
+
     def _run(self) -> None:
         while self._receive():
             if self._busy:
                 self._advance()
             elif self._growing:
                 self._grow(self._growing)
+            elif self._filler and self._patience_s == 0:
+                self._fill(self._filler)
 
     def _receive(self) -> bool:
         """Take in all that waits, or wait if there is nothing to do; False to stop."""
         while True:
+            patience_s = self._patience_s
+            self._sleeping = patience_s is None
             try:
-                arrived = self._inbox.get(block=not (self._busy or self._growing))
+                arrived = self._inbox.get(timeout=patience_s)
             except queue.Empty:
                 return True
-            if arrived is None:
-                return False
+            if isinstance(arrived, _Signal):
+                if arrived is _Signal.STOP:
+                    return False
+                continue
+            if self._filler:
+                self._filler.stop()
             work, task = arrived
             if isinstance(work, Job):
                 self._jobs[work] = task
@@ -158,7 +220,7 @@ class Engine:
 
     def _advance(self) -> None:
         """One character in the rows of every busy model."""
-        self._forget_cancelled()
+        self._forget_abandoned()
         for model_id, sampler in self._samplers.items():
             if sampler.busy:
                 self._step(model_id, sampler)
@@ -177,11 +239,20 @@ class Engine:
         else:
             self._growing = None if sampler.grown else sampler
 
-    def _forget_cancelled(self) -> None:
+    def _fill(self, filler: PoolFiller) -> None:
+        """One step towards a full pool, likewise."""
+        try:
+            filler.step()
+        except Exception:
+            logger.exception("the default model failed while its pool was filled")
+            self._samplers[filler.model_id].clear()
+            self._filler = None
+
+    def _forget_abandoned(self) -> None:
         """Drop the work of requests that no one awaits any more."""
-        for job in [job for job, task in self._jobs.items() if task.future.cancelled()]:
+        for job in [job for job, task in self._jobs.items() if task.abandoned]:
             self._samplers[self._jobs.pop(job).served.id].remove(job)
-        for scoring in [one for one, task in self._scorings.items() if task.future.cancelled()]:
+        for scoring in [one for one, task in self._scorings.items() if task.abandoned]:
             self._scorers[self._scorings.pop(scoring).served.id].remove(scoring)
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
@@ -190,11 +261,10 @@ class Engine:
         except Exception as error:  # the thread must live on, whatever a model does
             logger.exception("model %s failed while drawing", model_id)
             sampler.clear()  # makes no tensor: a device that is lost could not give one
-            for job in [job for job, task in self._jobs.items() if task.served.id == model_id]:
-                self._resolve(self._jobs.pop(job), error=error)
+            failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
+            settle([Outcome(self._jobs.pop(job), error=error) for job in failed])
             return
-        for job in completed:
-            self._resolve(self._jobs.pop(job), result=job.result())
+        settle([Outcome(self._jobs.pop(job), job.result()) for job in completed])
 
     def _score(self, model_id: str, scorer: Scorer) -> None:
         try:
@@ -203,22 +273,9 @@ class Engine:
             logger.exception("model %s failed while scoring", model_id)
             scorer.clear()
             mine = [one for one, task in self._scorings.items() if task.served.id == model_id]
-            for scoring in mine:
-                self._resolve(self._scorings.pop(scoring), error=error)
+            settle([Outcome(self._scorings.pop(one), error=error) for one in mine])
             return
-        for scoring in completed:
-            self._resolve(self._scorings.pop(scoring), result=scoring.result())
-
-    def _resolve(self, task: _Task, *, result: Any = None, error: Exception | None = None) -> None:
-        def settle() -> None:
-            if task.future.done():  # its request was cancelled
-                return
-            if error is not None:
-                task.future.set_exception(error)
-            else:
-                task.future.set_result(result)
-
-        task.future.get_loop().call_soon_threadsafe(settle)
+        settle([Outcome(self._scorings.pop(one), one.result()) for one in completed])
 
 
 def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:

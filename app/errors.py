@@ -9,6 +9,7 @@ Nothing here repeats a caller's input, but for parameter names, shortened.
 """
 
 import json
+import random
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,8 @@ from starlette.routing import Match
 from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 1
+RETRY_AFTER_S = (1, 3)
+"""Between them, at random for each answer: those who were refused at once do not return at once."""
 
 _TITLES = {  # as RFC 9110 has them; 499 is nginx's, and no client ever sees it
     413: "Content Too Large",
@@ -66,6 +68,10 @@ class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
 
+class DeadlineExceededError(NamewrightError):
+    """A request has taken longer than any may."""
+
+
 class EngineStoppedError(NamewrightError):
     """The thread that draws and scores is not running; only a new process helps."""
 
@@ -81,6 +87,7 @@ STATUS: dict[type[NamewrightError], int] = {
     ParameterError: 422,
     OverloadedError: 503,
     EngineStoppedError: 503,
+    DeadlineExceededError: 504,
     # These stop the start; a request that meets one has found a bug of ours.
     CheckpointError: 500,
     ConfigError: 500,
@@ -136,7 +143,7 @@ async def _on_namewright_error(request: Request, error: Exception) -> JSONRespon
     status = status_of(error)
     if status == 500:
         return await _on_bug(request, error)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = {"Retry-After": str(random.randint(*RETRY_AFTER_S))} if status == 503 else None
     errors = []
     if isinstance(error, ParameterError):
         errors = [{"parameter": error.parameter, "message": error.message}]

@@ -144,7 +144,7 @@ def _write_names(written: Format, served: ServedModel, bulk: Bulk, tree_bytes: i
             _write(written.names(names, sent))
             progress.update(len(names))
             size = min(2 * size, MAX_JOB_NAMES)
-            if bulk.n - bulk.sent > MAX_JOB_NAMES:  # what the tree learns now pays
+            if (bulk.n or 0) - bulk.sent > MAX_JOB_NAMES:  # what the tree learns now pays
                 for _ in range(_PASSES_TO_LEARN):
                     sampler.grow()
     return end

@@ -5,14 +5,16 @@ import secrets
 import sys
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
 from models.errors import NamewrightError
 
-_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = b"x-request-id"
+_ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PLAIN = re.compile(rb"[!-$&-~]*")
+"""Visible ASCII without a percent sign: what nearly every path and query consists of."""
 
 
 class RequestIdMiddleware:
@@ -29,13 +31,15 @@ class RequestIdMiddleware:
         """Handle one connection; anything but HTTP passes through."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8)
-        scope["request_id"] = request_id
+        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
+        request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8).encode()
+        scope["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                headers = message.setdefault("headers", [])
+                if all(name != _REQUEST_ID for name, _ in headers):
+                    headers.append((_REQUEST_ID, request_id))
             await send(message)
 
         await self.app(scope, receive, send_with_id)
@@ -53,22 +57,27 @@ class Utf8Middleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection; anything but HTTP passes through."""
-        if scope["type"] == "http" and (fault := self._fault(scope)):
+        if scope["type"] == "http" and (fault := _fault(scope)):
             response = problem(Request(scope), 400, fault)
             return await response(scope, receive, send)
         await self.app(scope, receive, send)
 
-    def _fault(self, scope: Scope) -> str:
-        try:
-            path = unquote_to_bytes(scope["raw_path"]).decode()
-        except UnicodeDecodeError:
-            return "the path is not UTF-8"
-        try:
-            unquote_to_bytes(scope["query_string"]).decode()
-        except UnicodeDecodeError:
-            return "the query is not UTF-8"
-        control = any(ord(character) < 32 or ord(character) == 127 for character in path)
-        return "the path holds control characters" if control else ""
+
+def _fault(scope: Scope) -> str:
+    """What is wrong with a path or query, in words; nothing if it is in order."""
+    raw_path, query_string = scope["raw_path"], scope["query_string"]
+    if _PLAIN.fullmatch(raw_path) and _PLAIN.fullmatch(query_string):
+        return ""
+    try:
+        path = unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError:
+        return "the path is not UTF-8"
+    try:
+        unquote_to_bytes(query_string).decode()
+    except UnicodeDecodeError:
+        return "the query is not UTF-8"
+    control = any(ord(character) < 32 or ord(character) == 127 for character in path)
+    return "the path holds control characters" if control else ""
 
 
 class BriefStartMiddleware:

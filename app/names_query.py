@@ -21,6 +21,7 @@ def to_request(query: NamesQuery) -> GenerationRequest:
         prefix=query.prefix,
         min_length=query.min_length,
         max_length=query.max_length,
+        scores=query.scores,
     )
 
 

@@ -10,6 +10,7 @@ from app.schemas import Problem
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "The request is at fault"},
     "503": {"model": Problem, "description": "Too many requests; see Retry-After"},
+    "504": {"model": Problem, "description": "It has taken longer than any request may"},
 }
 """Errors that every operation can give."""
 

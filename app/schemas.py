@@ -113,7 +113,9 @@ class GenerateAnswer(BaseModel):
     names: list[str] | list[ScoredName]
     seed: int | str = Field(description="As given; a string where JavaScript would round it")
     n: int
-    offset: int
+    offset: int = Field(
+        description="As given; where the names begin in the stream, if the server chose it"
+    )
     next_offset: int = Field(description="The offset that continues the stream")
     exhausted: bool = Field(description="Fewer than n: the budget of 10 n + 1000 draws ended first")
     acceptance_rate: float = Field(description="Share of draws that gave a name")

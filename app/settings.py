@@ -43,11 +43,20 @@ class Settings(BaseSettings):
         le=65536,
         description="Requests that may wait or run in a process before others get a 503.",
     )
+    deadline_s: float = Field(
+        default=30, gt=0, le=3600, description="Seconds that a request may take before its 504."
+    )
     tree_memory_mb: int = Field(
         default=64,
         ge=0,
         le=1 << 20,
         description="Memory, in MiB a process, for distributions that are kept: more is faster.",
+    )
+    pool_names: int = Field(
+        default=100_000,
+        ge=0,
+        le=10_000_000,
+        description="Names a process has ready for requests without parameters; 0 is none.",
     )
     max_body_bytes: int = Field(
         default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."

@@ -1,6 +1,8 @@
 """The worker thread, with real models and a real event loop."""
 
 import asyncio
+import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,10 +10,11 @@ import pytest
 
 from app.catalog import ServedModel
 from app.engine import Engine, _share_out
-from app.errors import EngineStoppedError, OverloadedError
+from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
+from app.pool import PooledNames
 from models.checkpoint import load_checkpoint
 from models.generation import generate
-from models.request import GenerationRequest
+from models.request import Generated, GenerationRequest
 from models.scoring import score
 
 LONG = GenerationRequest(seed=1, n=1000)
@@ -99,6 +102,54 @@ def test_a_cancelled_request_frees_its_place_and_its_rows(served: ServedModel) -
     asyncio.run(ask())
 
 
+def test_a_request_past_its_deadline_fails_and_frees_its_rows(served: ServedModel) -> None:
+    async def ask() -> None:
+        engine = Engine([served], queue_size=10, deadline_s=0.001)
+        engine.start()
+        answers = await asyncio.gather(
+            engine.generate(served, LONG),
+            engine.score(served, ["abcdefg"] * 1000, "words"),
+            return_exceptions=True,
+        )
+        assert [type(answer) for answer in answers] == [DeadlineExceededError] * 2
+        assert engine._pending == 0
+        while engine._busy:
+            await asyncio.sleep(0.01)
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+def test_answers_that_are_ready_together_wake_the_event_loop_once(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+
+    async def ask() -> None:
+        engine = Engine([served], queue_size=100)
+        sampler = engine._samplers[served.id]
+        loop, all_queued, step = asyncio.get_running_loop(), threading.Event(), sampler.step
+        call_soon_threadsafe = loop.call_soon_threadsafe
+
+        def count(callback: Callable[..., None], outcomes: list[object]) -> asyncio.Handle:
+            settled.append(len(outcomes))
+            return call_soon_threadsafe(callback, outcomes)
+
+        monkeypatch.setattr(loop, "call_soon_threadsafe", count)
+        monkeypatch.setattr(sampler, "step", lambda: step() if all_queued.wait() else [])
+        engine.start()
+        request = GenerationRequest(seed=1, n=1)
+        asked = [asyncio.create_task(engine.generate(served, request)) for _ in range(20)]
+        await asyncio.sleep(0)
+        all_queued.set()
+        await asyncio.gather(*asked)
+        engine.stop()
+
+    asyncio.run(ask())
+    assert sum(settled) == 20
+    assert max(settled) >= 10
+
+
 def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(
     served: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +203,89 @@ def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
             engine.start()
             while engine._growing:
                 await asyncio.sleep(0.01)
+        assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+async def fill(engine: Engine) -> None:
+    while engine._filling:
+        await asyncio.sleep(0.01)
+
+
+def test_while_there_is_nothing_to_do_the_pool_is_filled_and_filled_again(
+    served: ServedModel,
+) -> None:
+    vocabulary = served.checkpoint.vocabulary
+
+    async def ask() -> list[PooledNames]:
+        engine = Engine([served], 10, 100_000, default=served.id, pool_names=40)
+        engine.start()
+        taken = []
+        for _ in range(5):
+            await fill(engine)
+            while pooled := engine.take(served, 7):
+                taken.append(pooled)
+            answer = await engine.generate(served, LONG)
+            assert answer == generate(served.model, vocabulary, LONG)
+        engine.stop()
+        return taken
+
+    taken = asyncio.run(ask())
+    assert len(taken) == 25
+    assert len({pooled.request.seed for pooled in taken}) == 5
+    for pooled in taken:
+        answer = generate(served.model, vocabulary, pooled.request)
+        assert json.loads(b"[" + pooled.names + b"]") == [drawn.name for drawn in answer.names]
+
+
+def test_a_request_that_comes_while_the_pool_is_filled_is_answered_as_ever(
+    served: ServedModel,
+) -> None:
+    request = GenerationRequest(seed=5, n=20)
+
+    async def ask() -> list[Generated]:
+        engine = Engine([served], 10, default=served.id, pool_names=100_000)
+        engine.start()
+        answers = []
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+            assert engine._filling
+            answers.append(await engine.generate(served, request))
+        engine.stop()
+        return answers
+
+    alone = generate(served.model, served.checkpoint.vocabulary, request)
+    assert asyncio.run(ask()) == [alone] * 20
+
+
+def test_only_the_default_model_has_a_pool(
+    served: ServedModel, make_checkpoint: Callable[..., Path]
+) -> None:
+    other = ServedModel("other", load_checkpoint(make_checkpoint("bigram")), "cpu")
+
+    async def ask() -> None:
+        engine = Engine([served, other], 10, default=served.id, pool_names=40)
+        engine.start()
+        await fill(engine)
+        assert engine.take(other, 1) is None
+        assert engine.take(served, 1)
+        engine.stop()
+
+    asyncio.run(ask())
+
+
+def test_a_model_that_fails_while_the_pool_is_filled_gets_none_and_can_be_asked(
+    served: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> None:
+        engine = Engine([served], 10, default=served.id, pool_names=40)
+        with monkeypatch.context() as broken:
+            broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
+            engine.start()
+            await fill(engine)
+        assert engine.take(served, 1) is None
         assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
         engine.stop()
 

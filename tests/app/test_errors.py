@@ -15,11 +15,13 @@ import models
 from app.errors import (
     MEDIA_TYPE,
     STATUS,
+    DeadlineExceededError,
     ModelNotFoundError,
     OverloadedError,
     PlotNotFoundError,
     StartupError,
     UnsupportedMediaTypeError,
+    add_error_handlers,
     shorten,
     status_of,
 )
@@ -69,6 +71,7 @@ def test_every_error_of_ours_has_a_status() -> None:
         (ParameterError("n", "x"), 422),
         (UnknownCharacterError("word", "A", 0, "a"), 422),
         (OverloadedError("x"), 503),
+        (DeadlineExceededError("x"), 504),
         (CheckpointError("x", "y"), 500),
         (ConfigError("x"), 500),
         (StartupError("x"), 500),
@@ -90,6 +93,23 @@ def test_a_caller_s_parameter_name_is_shortened_and_made_safe() -> None:
     unsafe = shorten("a\x00\n\r\x1b\ud800\u202eb")
     assert unsafe == "a??????b"
     unsafe.encode()
+
+
+def test_those_who_are_refused_together_are_not_told_to_come_back_together() -> None:
+    built = FastAPI()
+    add_error_handlers(built)
+
+    @built.get("/full")
+    async def full() -> None:
+        raise OverloadedError("full")
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(built)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [await client.get("/full") for _ in range(100)]
+
+    told = {response.headers["retry-after"] for response in asyncio.run(ask())}
+    assert told == {"1", "2", "3"}
 
 
 @pytest.fixture

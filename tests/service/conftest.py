@@ -61,11 +61,12 @@ def launch(log: Path, **environment: object) -> "subprocess.Popen[bytes]":
     Args:
         log: written anew.
         environment: each setting without its NAMEWRIGHT_; no others are inherited, and
-            TREE_MEMORY_MB is small if not given.
+            TREE_MEMORY_MB and POOL_NAMES are small if not given.
     """
     inherited = {key: value for key, value in os.environ.items() if "NAMEWRIGHT_" not in key}
-    # A tree of the default size is filled for minutes, on the cores that the tests need.
-    settings = {"TREE_MEMORY_MB": 4} | environment
+    # A tree and a pool of the default sizes are filled for minutes, on the cores that the
+    # tests need.
+    settings = {"TREE_MEMORY_MB": 4, "POOL_NAMES": 2000} | environment
     given = {f"NAMEWRIGHT_{key}": str(value) for key, value in settings.items()}
     with log.open("wb") as stderr:
         return subprocess.Popen(

@@ -1,0 +1,145 @@
+"""Names drawn ahead, for requests that ask for nothing in particular.
+
+A request without a seed may have any, so it may have one whose names are there already.
+The pool holds stretches: each is the beginning of the stream of a seed of its own, drawn by
+the server. Requests take the names of a stretch one after the other, and no name twice; the
+seed and the offset in an answer give it again, as with any other.
+
+Kept as JSON, from which an answer is cut: about 18 bytes a name.
+"""
+
+from array import array
+from collections import deque
+from dataclasses import dataclass
+from itertools import accumulate
+from json import JSONEncoder
+from typing import Literal
+
+from app.catalog import ServedModel
+from models.generation import Sampler
+from models.randomness import draw_seed
+from models.request import MAX_NAMES, Generated, GenerationRequest, Job
+
+encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""JSON as answers have it."""
+
+
+@dataclass(frozen=True)
+class PooledNames:
+    """Consecutive names of a stream.
+
+    Attributes:
+        names: as the items of a JSON array.
+        request: what gives them again.
+        next_offset: where the stream goes on.
+    """
+
+    names: bytes
+    request: GenerationRequest
+    next_offset: int
+    exhausted: Literal[False] = False
+
+    @property
+    def acceptance_rate(self) -> float:
+        """Share of the draws that gave a name."""
+        return self.request.n / (self.next_offset - self.request.offset)
+
+
+class _Stretch:
+    """The first names of the stream of a seed; those before `_begun` are given away."""
+
+    def __init__(self, seed: int, generated: Generated) -> None:
+        encoded = [encode(each.name).encode() for each in generated.names]
+        self._seed = seed
+        self._json = b",".join(encoded) + b","
+        # Of what comes before name i: the bytes, and the indexes of the stream.
+        self._bytes = array("I", [0, *accumulate(len(name) + 1 for name in encoded)])
+        self._offsets = array("I", [0, *(each.index + 1 for each in generated.names)])
+        self._begun = 0
+
+    def take(self, n: int) -> PooledNames | None:
+        """The next `n` names; None if there are too few, or a request would not find them all."""
+        begin, end = self._begun, self._begun + n
+        if end >= len(self._offsets):
+            return None
+        request = GenerationRequest(self._seed, n, self._offsets[begin])
+        next_offset = self._offsets[end]
+        if next_offset - request.offset > request.budget:
+            return None
+        self._begun = end
+        names = self._json[self._bytes[begin] : self._bytes[end] - 1]
+        return PooledNames(names, request, next_offset)
+
+
+class Pool:
+    """Stretches that one thread adds and another takes from.
+
+    Args:
+        size: names to hold, >= 0; whole stretches of them.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.stretch = min(size, MAX_NAMES)
+        self._size = size
+        self._stretches: deque[_Stretch] = deque()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is room for another stretch."""
+        return bool(self.stretch) and (len(self._stretches) + 1) * self.stretch <= self._size
+
+    def add(self, seed: int, generated: Generated) -> None:
+        """Add the first names of a stream, `stretch` of them.
+
+        A model that does not even give those gets no pool.
+        """
+        if generated.exhausted:
+            self._size = 0
+        else:
+            self._stretches.append(_Stretch(seed, generated))
+
+    def take(self, n: int) -> PooledNames | None:
+        """The next `n` names; None if they are not there.
+
+        What is left of a stretch that is too short for them is given up: an answer is of
+        one stream.
+        """
+        while self._stretches and n <= self.stretch:
+            if taken := self._stretches[0].take(n):
+                return taken
+            self._stretches.popleft()
+        return None
+
+
+class PoolFiller:
+    """Draws for a pool, step by step.
+
+    Args:
+        pool: to be filled.
+        served: by this model.
+        sampler: of that model; it must have no other jobs during a step.
+    """
+
+    def __init__(self, pool: Pool, served: ServedModel, sampler: Sampler) -> None:
+        self._pool = pool
+        self.model_id = served.id
+        self._served = served
+        self._sampler = sampler
+        self._job: Job | None = None
+
+    def step(self) -> None:
+        """A step of the sampler."""
+        if not self._job:
+            request = GenerationRequest(draw_seed(), self._pool.stretch, scores=False)
+            vocabulary = self._served.checkpoint.vocabulary
+            self._job = Job(request, self._served.model, vocabulary)
+            self._sampler.add(self._job)
+        if self._job in self._sampler.step():
+            self._pool.add(self._job.request.seed, self._job.result())
+            self._job = None
+
+    def stop(self) -> None:
+        """Make way for a request; a stretch that was begun is given up."""
+        if self._job:
+            self._sampler.remove(self._job)
+            self._job = None

@@ -1,0 +1,46 @@
+"""What the event loop awaits while the engine's thread works on it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from app.catalog import ServedModel
+
+
+@dataclass(frozen=True)
+class Task:
+    """Whose work it is: the model and the future that awaits the result."""
+
+    served: ServedModel
+    future: "asyncio.Future[Any]"
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether no one awaits it any more: it was cancelled, or has run out of time."""
+        return self.future.done()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has come of a task: a result, or the error that it failed with."""
+
+    task: Task
+    result: Any = None
+    error: Exception | None = None
+
+
+def settle(outcomes: list[Outcome]) -> None:
+    """Resolve the futures of some tasks, from the thread, waking the event loop once."""
+    if outcomes:
+        loop = outcomes[0].task.future.get_loop()  # a process has but one
+        loop.call_soon_threadsafe(_resolve, outcomes)
+
+
+def _resolve(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        if outcome.task.abandoned:
+            continue
+        if outcome.error is not None:
+            outcome.task.future.set_exception(outcome.error)
+        else:
+            outcome.task.future.set_result(outcome.result)
