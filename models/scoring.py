@@ -8,8 +8,8 @@ no prefix that words share is evaluated for each of them.
 
 A tree is full of what its model thinks probable; callers' words add nothing to it.
 
-Turns: slots and rows go to the requests in turn, one at a time, so one of a thousand words
-holds up one of a single word by the rest of the words in its rows at most.
+Turns: slots and rows go to the requests in turn, one at a time: a single word waits for the
+rest of a few words of a long list, whatever its length.
 """
 
 from collections import deque
