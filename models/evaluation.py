@@ -62,30 +62,30 @@ class Evaluator:
     def take(self, slots: Slots) -> Slots:
         """Give idle readers to names that wait, those first that come first.
 
-        While the tree learns, one name a prefix: the others will find it in the tree.
+        While the tree learns, exact readers read for it, one at a prefix: the other names there
+        will find it in the tree.
 
         Returns:
             (B,) whether a slot's name is being read for now.
         """
-        taken = np.zeros(len(slots), dtype=bool)
         exact = self._names.unsure[slots] | self._names.exact[slots]
-        if self._tree.full:
-            if not exact.all() and (drafts := self._make_drafts()):
-                chosen = np.flatnonzero(~exact)[: len(idle := drafts.idle)]
-                self._begin(drafts, idle[: len(chosen)], slots[chosen])
-                taken[chosen] = True
-            else:
-                exact[:] = True
-            chosen, learns = np.flatnonzero(exact), False
-        else:
-            chosen, learns = self._first_of_each_prefix(slots), True
-        chosen = chosen[: len(idle := self._exact.idle)]
+        drafts = None if exact.all() else self._make_drafts()
+        if drafts is None:
+            exact[:] = True
+        first, known_soon = self._learnable(slots)
+        idle = self._exact.idle
+        chosen = np.flatnonzero((exact & ~known_soon) | first)[: len(idle)]
         readers = idle[: len(chosen)]
         self._begin(self._exact, readers, slots[chosen])
-        keys = self._names.key[slots[chosen]]
-        learnt = self._names.unsure[slots[chosen]] | (not learns)
-        self._learns[readers] = np.where(learnt, UNKNOWN, keys)
+        self._learns[readers] = np.where(first[chosen], self._names.key[slots[chosen]], UNKNOWN)
+        taken = np.zeros(len(slots), dtype=bool)
         taken[chosen] = True
+        if drafts:
+            # What finds no exact reader need not wait for one, unless it is about to be known.
+            read = np.isin(self._names.key[slots], self._learns[self._learns != UNKNOWN])
+            chosen = np.flatnonzero(~taken & ~exact & ~read)[: len(idle := drafts.idle)]
+            self._begin(drafts, idle[: len(chosen)], slots[chosen])
+            taken[chosen] = True
         return taken
 
     def step(self) -> tuple[Slots, Slots]:
@@ -140,13 +140,16 @@ class Evaluator:
                 readers.reset()
         self._learns[:] = UNKNOWN
 
-    def _first_of_each_prefix(self, slots: Slots) -> Indexes:
-        """Places in `slots`: one of each prefix that no reader is at, and what must be exact."""
+    def _learnable(self, slots: Slots) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(B,) one slot of each prefix that the tree could learn, and (B,) the others there."""
+        if self._tree.full:
+            return np.zeros(len(slots), dtype=bool), np.zeros(len(slots), dtype=bool)
         keys = self._names.key[slots]
-        own = self._names.unsure[slots] | (keys == UNKNOWN)
         first = np.zeros(len(slots), dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
-        return np.flatnonzero(own | (first & ~np.isin(keys, self._learns)))
+        learnable = ~self._names.unsure[slots] & (keys != UNKNOWN)
+        first &= learnable & ~np.isin(keys, self._learns)
+        return first, learnable & ~first
 
     def _begin(self, readers: Readers, chosen: Indexes, slots: Slots) -> None:
         """Let (B,) readers read what the names of (B,) slots have read."""
