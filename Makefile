@@ -15,7 +15,7 @@ FIT = $(BIN)/python -m training fit
 ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture
 ON_THREE = mlp cnn
 
-.PHONY: serve test check lint bench train clean
+.PHONY: serve test check lint bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
@@ -36,8 +36,12 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.generation
+	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.http
-	$(BIN)/python -m benchmarks.startup
+
+bench-training: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.time_to_loss
 
 train: $(VENV)/dev.stamp

@@ -2,9 +2,10 @@
 
 Torch never runs on the event loop: a request is checked there, handed to the
 thread, and awaited. The thread goes round all that is under way, one character
-at a time, so requests of one model share its rows and a short one does not wait
-for a long one to end. How many may be under way is bounded, and for how long. While
-there is nothing to do it fills the default model's prefix tree, then the pool.
+at a time, so requests of one model share its rows, those for names and those for
+scores apart, and a short one does not wait for a long one to end. How many may be
+under way is bounded, and for how long. While there is nothing to do it fills the
+default model's prefix tree, then the pool.
 """
 
 import asyncio
@@ -12,8 +13,7 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -23,18 +23,14 @@ from app.pool import Pool, PooledNames, PoolFiller
 from app.tasks import Outcome, Task, settle
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
-from models.scoring import Score, score_by_passes
+from models.score import Score, Scoring
+from models.scoring import Scorer
 
 logger = logging.getLogger("uvicorn.error")
-
-Scoring = Generator[None, None, list[Score]]
 
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
 both run Python hold each other up."""
-
-SCORINGS_AT_ONCE = 8
-"""That take turns; each has rows of its own, which of running text can take 30 MB."""
 
 
 class _Signal(Enum):
@@ -79,6 +75,10 @@ class Engine:
             name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
             for name, model in served.items()
         }
+        self._scorers = {
+            name: Scorer(model.model, model.checkpoint.vocabulary, self._samplers[name].tree)
+            for name, model in served.items()
+        }
         self._growing = self._samplers.get(default) if default else None
         self._pool = Pool(pool_names)
         self._filler = (
@@ -88,7 +88,7 @@ class Engine:
         )
         self._default = default
         self._jobs: dict[Job, Task] = {}
-        self._scorings: deque[tuple[Scoring, Task]] = deque()
+        self._scorings: dict[Scoring, Task] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -142,7 +142,7 @@ class Engine:
             DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
-        scoring = score_by_passes(served.model, served.checkpoint.vocabulary, words, parameter)
+        scoring = Scoring(served.model, served.checkpoint.vocabulary, words, parameter)
         result: list[Score] = await self._submit(served, scoring)
         return result
 
@@ -214,16 +214,18 @@ class Engine:
                 self._jobs[work] = task
                 self._samplers[task.served.id].add(work)
             else:
-                self._scorings.append((work, task))
+                self._scorings[work] = task
+                self._scorers[task.served.id].add(work)
 
     def _advance(self) -> None:
-        """One character in the rows of every busy model, and one pass of the oldest scoring."""
+        """One character in the rows of every busy model."""
         self._forget_abandoned()
         for model_id, sampler in self._samplers.items():
             if sampler.busy:
                 self._step(model_id, sampler)
-        if self._scorings:
-            self._score(*self._scorings.popleft())
+        for model_id, scorer in self._scorers.items():
+            if scorer.busy:
+                self._score(model_id, scorer)
 
     def _grow(self, sampler: Sampler) -> None:
         """One step towards a full tree, so short that a request which comes meanwhile can wait."""
@@ -249,9 +251,8 @@ class Engine:
         """Drop the work of requests that no one awaits any more."""
         for job in [job for job, task in self._jobs.items() if task.abandoned]:
             self._samplers[self._jobs.pop(job).served.id].remove(job)
-        self._scorings = deque(
-            (scoring, task) for scoring, task in self._scorings if not task.abandoned
-        )
+        for scoring in [one for one, task in self._scorings.items() if task.abandoned]:
+            self._scorers[self._scorings.pop(scoring).served.id].remove(scoring)
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
         try:
@@ -264,16 +265,16 @@ class Engine:
             return
         settle([Outcome(self._jobs.pop(job), job.result()) for job in completed])
 
-    def _score(self, scoring: Scoring, task: Task) -> None:
+    def _score(self, model_id: str, scorer: Scorer) -> None:
         try:
-            next(scoring)
-        except StopIteration as finished:
-            settle([Outcome(task, finished.value)])
+            completed = scorer.step()
         except Exception as error:  # as above
-            logger.exception("model %s failed while scoring", task.served.id)
-            settle([Outcome(task, error=error)])
-        else:
-            self._scorings.insert(SCORINGS_AT_ONCE - 1, (scoring, task))
+            logger.exception("model %s failed while scoring", model_id)
+            scorer.clear()
+            failed = [one for one, task in self._scorings.items() if task.served.id == model_id]
+            settle([Outcome(self._scorings.pop(scoring), error=error) for scoring in failed])
+            return
+        settle([Outcome(self._scorings.pop(one), one.result()) for one in completed])
 
 
 def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:

@@ -1,10 +1,11 @@
 """GET and POST /score: how surprised a model is by given words."""
 
+import asyncio
+import json
 import math
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.catalog import ServedModel
 from app.dependencies import (
@@ -16,9 +17,12 @@ from app.dependencies import (
 )
 from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery, finite
 from app.strict_json import StrictJSONRoute
-from models.scoring import CharacterScore, Score
+from models.score import Score
 
 router = APIRouter(tags=["scores"], route_class=StrictJSONRoute)
+
+_SLICE = 1000
+"""Characters of an answer that are written at a time, about: two milliseconds."""
 
 
 @router.get(
@@ -33,10 +37,11 @@ async def score(
     query: Annotated[ScoreQuery, Query()],
     catalog: CurrentCatalog,
     engine: CurrentEngine,
-) -> JSONResponse:
+) -> Response:
     """The negative log-likelihood of each word, character by character, in nats."""
     served = catalog.find(query.model)
-    return _answer(served, await while_connected(request, engine.score(served, query.word, "word")))
+    scores = await while_connected(request, engine.score(served, query.word, "word"))
+    return await _answer(served, scores)
 
 
 @router.post(
@@ -48,22 +53,31 @@ async def score(
 )
 async def score_many(
     request: Request, body: ScoreBody, catalog: CurrentCatalog, engine: CurrentEngine
-) -> JSONResponse:
+) -> Response:
     """The same for a list in a JSON body."""
     served = catalog.find(body.model)
-    return _answer(
-        served, await while_connected(request, engine.score(served, body.words, "words"))
-    )
+    scores = await while_connected(request, engine.score(served, body.words, "words"))
+    return await _answer(served, scores)
 
 
-def _answer(served: ServedModel, scores: list[Score]) -> JSONResponse:
-    return JSONResponse(
-        {
-            "results": [_word(found, _in_training(served, found.word)) for found in scores],
-            "model": served.id,
-            "fingerprint": served.checkpoint.fingerprint,
-        }
-    )
+async def _answer(served: ServedModel, scores: list[Score]) -> Response:
+    """JSON, written in slices: others are answered in between."""
+    results: list[str] = []
+    written = 0
+    for found in scores:
+        results.append(_dump(_word(found, _in_training(served, found.word))))
+        written += len(found.nlls)
+        if written >= _SLICE:
+            written = 0
+            await asyncio.sleep(0)
+    rest = _dump({"model": served.id, "fingerprint": served.checkpoint.fingerprint})
+    content = f'{{"results":[{",".join(results)}],{rest[1:]}'
+    return Response(content, media_type="application/json")
+
+
+def _dump(value: dict[str, Any]) -> str:
+    """As JSONResponse writes it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _in_training(served: ServedModel, word: str) -> bool | None:
@@ -81,14 +95,10 @@ def _word(found: Score, in_training: bool | None) -> dict[str, Any]:
         "perplexity": finite(math.exp(per_char) if per_char < 700 else math.inf),
         "bits_per_char": finite(per_char / math.log(2)),
         "in_training": in_training,
-        "characters": [_character(character) for character in found.characters],
-    }
-
-
-def _character(character: CharacterScore) -> dict[str, Any]:
-    return {
-        "character": character.character,
-        "nll": finite(character.nll),
-        "probability": character.probability,
-        "rank": character.rank,
+        "characters": [
+            {"character": character, "nll": finite(nll), "probability": probability, "rank": rank}
+            for character, nll, probability, rank in zip(
+                found.characters, found.nlls, found.probabilities, found.ranks, strict=True
+            )
+        ],
     }

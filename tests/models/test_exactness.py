@@ -197,7 +197,7 @@ def test_transformer_strings_up_to_length_three_sum_to_one_with_the_rest() -> No
         for scored in score(found.model, found.vocabulary, words):
             ended += np.exp(-scored.nll)
             if length == 3:
-                survived += np.exp(-scored.nll) * np.expm1(scored.characters[-1].nll)
+                survived += np.exp(-scored.nll) * np.expm1(scored.nlls[-1])
         words = [word + character for word in words for character in characters]
     assert ended + survived == pytest.approx(1.0, abs=1e-5)
     assert 0.01 < survived < 0.999
