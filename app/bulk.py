@@ -67,7 +67,7 @@ class Bulk:
         return None
 
     def request(self, size: int = MAX_NAMES) -> GenerationRequest:
-        """What to draw next: at most `size` names, 1 to MAX_NAMES."""
+        """What to draw next: at most `size` names, 1 to MAX_JOB_NAMES."""
         missing = size if self.n is None else min(size, self.n - self.sent)
         return replace(self._request, n=missing, offset=self.next_offset)
 

@@ -19,10 +19,12 @@ from app.schemas import ModelId, NamesQuery
 from app.settings import Settings
 from models.errors import NamewrightError, ParameterError
 from models.generation import Sampler
-from models.request import MAX_NAMES, Generated, GenerationRequest, Job
+from models.request import MAX_JOB_NAMES, Generated, GenerationRequest, Job
 
 _FIRST = 16
 """Names drawn before the first is written, then twice as many each time: `| head` is quick."""
+_PASSES_TO_LEARN = 100
+"""After each chunk of a large order, for the prefix tree alone."""
 
 
 class GenerateOptions(NamesQuery):
@@ -141,7 +143,10 @@ def _write_names(written: Format, served: ServedModel, bulk: Bulk, tree_bytes: i
             names = bulk.take(_draw(sampler, served, bulk.request(size)))
             _write(written.names(names, sent))
             progress.update(len(names))
-            size = min(2 * size, MAX_NAMES)
+            size = min(2 * size, MAX_JOB_NAMES)
+            if bulk.n - bulk.sent > MAX_JOB_NAMES:  # what the tree learns now pays
+                for _ in range(_PASSES_TO_LEARN):
+                    sampler.grow()
     return end
 
 

@@ -19,6 +19,9 @@ from models.sampling import SamplingParams
 from models.vocabulary import Vocabulary, normalized_length
 
 MAX_NAMES = 1000
+"""Of an answer."""
+MAX_JOB_NAMES = 10_000
+"""Of a job, which holds them all until the last one is there."""
 TEXT_LENGTH = 100
 """Characters of an item of running text, unless told otherwise or the model holds fewer."""
 MAX_OFFSET = 9 * 10**15
@@ -31,7 +34,7 @@ class GenerationRequest:
 
     Attributes:
         seed: 0 to 2**64 - 1, the stream.
-        n: names wanted, 1 to 1000.
+        n: names wanted, 1 to 10,000.
         offset: index in the stream to begin at, 0 to 9 * 10**15.
         sampling: how distributions are reshaped.
         prefix: what every name begins with; characters of the alphabet.
@@ -182,8 +185,8 @@ def _check(request: GenerationRequest, limit: int, max_length: int) -> None:
     `limit` is the model's longest name, `max_length` the one that applies.
     """
     check_seed(request.seed)
-    if not 1 <= request.n <= MAX_NAMES:
-        raise ParameterError("n", f"is out of range; allowed: 1 to {MAX_NAMES}")
+    if not 1 <= request.n <= MAX_JOB_NAMES:
+        raise ParameterError("n", f"is out of range; allowed: 1 to {MAX_JOB_NAMES}")
     if not 0 <= request.offset <= MAX_OFFSET:
         raise ParameterError("offset", f"is out of range; allowed: 0 to {MAX_OFFSET}")
     if request.max_length is not None and not 1 <= request.max_length <= limit:

@@ -91,8 +91,8 @@ def test_a_prefix_that_the_model_holds_impossible_is_forced_at_an_infinite_nll(c
     [
         ("seed", {"seed": -1}, "0 to 18446744073709551615"),
         ("seed", {"seed": 2**64}, "0 to 18446744073709551615"),
-        ("n", {"n": 0}, "1 to 1000"),
-        ("n", {"n": 1001}, "1 to 1000"),
+        ("n", {"n": 0}, "1 to 10000"),
+        ("n", {"n": 10_001}, "1 to 10000"),
         ("offset", {"offset": -1}, "0 to 9000000000000000"),
         ("offset", {"offset": 9 * 10**15 + 1}, "0 to 9000000000000000"),
         ("max_length", {"max_length": 0}, "1 to 8"),
