@@ -4,8 +4,8 @@ Torch never runs on the event loop: a request is checked there, handed to the
 thread, and awaited. The thread goes round all that is under way, one character
 at a time, so requests of one model share its rows, those for names and those for
 scores apart, and a short one does not wait for a long one to end. How many may be
-under way is bounded, and for how long. While there is nothing to do it fills the default
-model's prefix tree, then the pool.
+under way is bounded, and for how long. While there is nothing to do it fills the
+default model's prefix tree, then the pool.
 """
 
 import asyncio
@@ -27,7 +27,6 @@ from models.score import Score, Scoring
 from models.scoring import Scorer
 
 logger = logging.getLogger("uvicorn.error")
-
 
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
@@ -272,8 +271,8 @@ class Engine:
         except Exception as error:  # as above
             logger.exception("model %s failed while scoring", model_id)
             scorer.clear()
-            mine = [one for one, task in self._scorings.items() if task.served.id == model_id]
-            settle([Outcome(self._scorings.pop(one), error=error) for one in mine])
+            failed = [one for one, task in self._scorings.items() if task.served.id == model_id]
+            settle([Outcome(self._scorings.pop(scoring), error=error) for scoring in failed])
             return
         settle([Outcome(self._scorings.pop(one), one.result()) for one in completed])
 

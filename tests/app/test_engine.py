@@ -1,7 +1,7 @@
 """The worker thread, with real models and a real event loop."""
 
 import asyncio
-import json
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +11,13 @@ import pytest
 from app.catalog import ServedModel
 from app.engine import Engine, _share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
-from app.pool import PooledNames
 from models.checkpoint import load_checkpoint
 from models.generation import generate
-from models.request import Generated, GenerationRequest
+from models.request import GenerationRequest
 from models.scoring import score
 
 LONG = GenerationRequest(seed=1, n=1000)
+WORDS = ["".join(word) for word in itertools.product("gfedcba", repeat=5)][:16000:16]
 
 
 @pytest.fixture
@@ -89,11 +89,14 @@ def test_a_cancelled_request_frees_its_place_and_its_rows(served: ServedModel) -
         engine.start()
         for work in (
             engine.generate(served, LONG),
-            engine.score(served, ["abcdefg"] * 1000, "words"),
+            engine.score(served, WORDS, "words"),
         ):
             task: asyncio.Task[object] = asyncio.create_task(work)
-            await asyncio.sleep(0.01)
+            while not engine._busy:
+                await asyncio.sleep(0)
             await cancel(task)
+            while engine._busy:
+                await asyncio.sleep(0)
         answer = await engine.generate(served, GenerationRequest(seed=3, n=5))
         assert len(answer.names) == 5
         assert not engine._busy
@@ -108,7 +111,7 @@ def test_a_request_past_its_deadline_fails_and_frees_its_rows(served: ServedMode
         engine.start()
         answers = await asyncio.gather(
             engine.generate(served, LONG),
-            engine.score(served, ["abcdefg"] * 1000, "words"),
+            engine.score(served, WORDS, "words"),
             return_exceptions=True,
         )
         assert [type(answer) for answer in answers] == [DeadlineExceededError] * 2
@@ -203,89 +206,6 @@ def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
             engine.start()
             while engine._growing:
                 await asyncio.sleep(0.01)
-        assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
-        engine.stop()
-
-    asyncio.run(ask())
-
-
-async def fill(engine: Engine) -> None:
-    while engine._filling:
-        await asyncio.sleep(0.01)
-
-
-def test_while_there_is_nothing_to_do_the_pool_is_filled_and_filled_again(
-    served: ServedModel,
-) -> None:
-    vocabulary = served.checkpoint.vocabulary
-
-    async def ask() -> list[PooledNames]:
-        engine = Engine([served], 10, 100_000, default=served.id, pool_names=40)
-        engine.start()
-        taken = []
-        for _ in range(5):
-            await fill(engine)
-            while pooled := engine.take(served, 7):
-                taken.append(pooled)
-            answer = await engine.generate(served, LONG)
-            assert answer == generate(served.model, vocabulary, LONG)
-        engine.stop()
-        return taken
-
-    taken = asyncio.run(ask())
-    assert len(taken) == 25
-    assert len({pooled.request.seed for pooled in taken}) == 5
-    for pooled in taken:
-        answer = generate(served.model, vocabulary, pooled.request)
-        assert json.loads(b"[" + pooled.names + b"]") == [drawn.name for drawn in answer.names]
-
-
-def test_a_request_that_comes_while_the_pool_is_filled_is_answered_as_ever(
-    served: ServedModel,
-) -> None:
-    request = GenerationRequest(seed=5, n=20)
-
-    async def ask() -> list[Generated]:
-        engine = Engine([served], 10, default=served.id, pool_names=100_000)
-        engine.start()
-        answers = []
-        for _ in range(20):
-            await asyncio.sleep(0.005)
-            assert engine._filling
-            answers.append(await engine.generate(served, request))
-        engine.stop()
-        return answers
-
-    alone = generate(served.model, served.checkpoint.vocabulary, request)
-    assert asyncio.run(ask()) == [alone] * 20
-
-
-def test_only_the_default_model_has_a_pool(
-    served: ServedModel, make_checkpoint: Callable[..., Path]
-) -> None:
-    other = ServedModel("other", load_checkpoint(make_checkpoint("bigram")), "cpu")
-
-    async def ask() -> None:
-        engine = Engine([served, other], 10, default=served.id, pool_names=40)
-        engine.start()
-        await fill(engine)
-        assert engine.take(other, 1) is None
-        assert engine.take(served, 1)
-        engine.stop()
-
-    asyncio.run(ask())
-
-
-def test_a_model_that_fails_while_the_pool_is_filled_gets_none_and_can_be_asked(
-    served: ServedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def ask() -> None:
-        engine = Engine([served], 10, default=served.id, pool_names=40)
-        with monkeypatch.context() as broken:
-            broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
-            engine.start()
-            await fill(engine)
-        assert engine.take(served, 1) is None
         assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
         engine.stop()
 

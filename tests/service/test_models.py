@@ -83,6 +83,7 @@ def test_the_openapi_page_and_its_document_are_there(client: httpx.Client) -> No
     assert client.get("/docs").headers["content-type"].startswith("text/html")
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/generate",
+        "/generate/stream",
         "/score",
         "/models",
         "/models/{model_id}",
