@@ -47,7 +47,7 @@ class Engine:
         models: those that requests may be for.
         queue_size: requests waiting or under way before others are refused.
         tree_bytes: of all prefix trees together, at most.
-        default: the id of the model that most requests are for: it has half of that, and
+        default: the id of the model that most requests are for: it has most of that, and
             its tree is filled while there is nothing else to do; None: there is none.
         pool_names: of the default model to have ready for requests that `take` them.
         deadline_s: seconds that a request may take.
@@ -278,10 +278,10 @@ class Engine:
 
 
 def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
-    """Bytes for each model's tree: half of them for the default one, if there are others."""
+    """Bytes for each model's tree: three quarters for the default one, if there are others."""
     names = list(models)
     others = [name for name in names if name != default]
     if len(others) == len(names):
         return {name: tree_bytes // len(names) for name in names}
-    rest = tree_bytes // 2 if others else 0
+    rest = tree_bytes // 4 if others else 0
     return {name: rest // len(others) for name in others} | {str(default): tree_bytes - rest}

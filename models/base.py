@@ -50,6 +50,7 @@ class LanguageModel(nn.Module, ABC):
         """Of each tensor of the state: the axis along which step t writes entry t alone.
 
         None where a step writes the tensor anew; so it is unless an architecture says otherwise.
+        What is there from later steps of another name is not looked at.
         """
         return (None,) * len(self.initial_state(1))
 

@@ -41,19 +41,19 @@ class Rows:
         model: in eval mode, on the device where it will run; float64, or a float32 copy where
             an approximation will do.
         vocabulary: the model's.
-        heights: how many rows a pass can have, ascending. What is served as it comes is
-            evaluated at the one height of ROWS.
+        heights: how many rows a pass can have, ascending; ROWS alone if not given, as for all
+            that is served as it comes.
     """
 
     @torch.inference_mode()
     def __init__(
-        self, model: LanguageModel, vocabulary: Vocabulary, heights: tuple[int, ...] = (ROWS,)
+        self, model: LanguageModel, vocabulary: Vocabulary, heights: tuple[int, ...] | None = None
     ) -> None:
         self._model = model
         self._ends = vocabulary.ends
-        self.heights = heights
+        self.heights = heights or (ROWS,)
         self._device = model.device
-        self._state = model.initial_state(heights[-1])
+        self._state = model.initial_state(self.heights[-1])
 
     def __len__(self) -> int:
         """The most rows that a pass can have."""
@@ -65,8 +65,10 @@ class Rows:
         if not len(rows):
             return
         chosen = torch.from_numpy(rows).to(self._device)
-        for tensor, initial in zip(self._state, self._model.initial_state(len(rows)), strict=True):
-            tensor[chosen] = initial
+        initial = self._model.initial_state(1)
+        for tensor, first, axis in zip(self._state, initial, self._model.time_axes, strict=True):
+            if axis is None:  # else what was read before is not looked at again
+                tensor[chosen] = first
 
     @property
     def state(self) -> State:

@@ -212,7 +212,7 @@ def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
     asyncio.run(ask())
 
 
-def test_the_default_model_has_half_of_the_trees_memory_and_the_others_share_the_rest() -> None:
+def test_the_default_model_has_most_of_the_trees_memory_and_the_others_share_the_rest() -> None:
     assert _share_out(90, ["a"], "a") == {"a": 90}
-    assert _share_out(90, ["a", "b", "c", "d"], "b") == {"a": 15, "b": 45, "c": 15, "d": 15}
+    assert _share_out(96, ["a", "b", "c", "d"], "b") == {"a": 8, "b": 72, "c": 8, "d": 8}
     assert _share_out(90, ["a", "b"], None) == {"a": 45, "b": 45}
