@@ -51,6 +51,7 @@ class Evaluator:
         # Of each exact reader: the key of what it reads where the tree is to learn it.
         self._learns = np.full(ROWS, UNKNOWN, dtype=np.int64)
         self._kept_waiting = 0  # exact readers, for so many passes
+        self._awaited = False  # whether names wait for what is being learned
         self._drafts: Readers | None = None
         self._error: float | None = None  # of drafts; not known before the first is needed
 
@@ -73,8 +74,10 @@ class Evaluator:
         if drafts is None:
             exact[:] = True
         first, known_soon = self._learnable(slots)
-        idle = self._exact.idle
-        chosen = np.flatnonzero((exact & ~known_soon) | first)[: len(idle)]
+        self._awaited = bool(known_soon.any())
+        chosen = np.flatnonzero((exact & ~known_soon) | first)
+        idle = self._idle_exact(len(chosen))
+        chosen = chosen[: len(idle)]
         readers = idle[: len(chosen)]
         self._begin(self._exact, readers, slots[chosen])
         self._learns[readers] = np.where(first[chosen], self._names.key[slots[chosen]], UNKNOWN)
@@ -82,8 +85,8 @@ class Evaluator:
         taken[chosen] = True
         if drafts:
             # What finds no exact reader need not wait for one, unless it is about to be known.
-            read = np.isin(self._names.key[slots], self._learns[self._learns != UNKNOWN])
-            chosen = np.flatnonzero(~taken & ~exact & ~read)[: len(idle := drafts.idle)]
+            learned = np.isin(self._names.key[slots], self._learns) & known_soon
+            chosen = np.flatnonzero(~taken & ~exact & ~learned)[: len(idle := drafts.idle)]
             self._begin(drafts, idle[: len(chosen)], slots[chosen])
             taken[chosen] = True
         return taken
@@ -99,7 +102,11 @@ class Evaluator:
         drafting = self._drafts is not None and self._drafts.busy
         if self._drafts and drafting:
             waiting = self._advance_drafts(self._drafts)
-        if busy := self._exact.busy:
+        # What is read for the tree alone comes along, and is gone for if a name waits for it.
+        busy = self._exact.busy
+        if not self._awaited:
+            busy -= int((self._exact.owner == _GROWTH).sum())
+        if busy:
             self._kept_waiting += 1
             alone = not drafting or not self._tree.full
             if alone or busy >= ROWS // 2 or self._kept_waiting > _PATIENCE:
@@ -123,15 +130,11 @@ class Evaluator:
         if self._exact.busy:
             self._advance_exact()
 
-    def stop(self, slots: Slots | None = None) -> None:
-        """Read no more for some names; None: for the tree."""
-        owners = _GROWTH if slots is None else slots
-        for readers in (self._exact, self._drafts):
-            if readers:
-                stopped = np.flatnonzero(np.isin(readers.owner, owners))
-                readers.release(stopped)
-                if readers is self._exact:
-                    self._learns[stopped] = UNKNOWN
+    def stop(self, slots: Slots) -> None:
+        """Read no more for some names."""
+        self._release_exact(np.flatnonzero(np.isin(self._exact.owner, slots)))
+        if self._drafts:
+            self._drafts.release(np.flatnonzero(np.isin(self._drafts.owner, slots)))
 
     def reset(self) -> None:
         """Read for no one, and from the start, after a step that failed."""
@@ -139,6 +142,20 @@ class Evaluator:
             if readers:
                 readers.reset()
         self._learns[:] = UNKNOWN
+
+    def _idle_exact(self, wanted: int) -> Indexes:
+        """As many idle exact readers as may be; what is asked for comes before what is learned."""
+        idle = self._exact.idle
+        if len(idle) < wanted and self._growth:
+            growing = np.flatnonzero(self._exact.owner == _GROWTH)[: wanted - len(idle)]
+            self._growth.take_back(self._learns[growing])
+            self._release_exact(growing)
+            idle = self._exact.idle
+        return idle
+
+    def _release_exact(self, readers: Indexes) -> None:
+        self._exact.release(readers)
+        self._learns[readers] = UNKNOWN
 
     def _learnable(self, slots: Slots) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(B,) one slot of each prefix that the tree could learn, and (B,) the others there."""

@@ -69,7 +69,6 @@ class Sampler:
 
     def add(self, job: Job) -> None:
         """Queue a job made for this sampler's model."""
-        self._evaluator.stop()  # growing: what is asked for comes first
         self._jobs.append(job)
 
     def grow(self) -> None:

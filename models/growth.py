@@ -36,7 +36,7 @@ class Growth:
         return self._tree.full or self._threshold < _LEAST
 
     def propose(self, count: int) -> Keys:
-        """At most `count` keys; none if it is over, or if all that are left are on their way.
+        """At most `count` keys; none if it is over, or if those next in turn are known by now.
 
         They are not proposed again before the next round.
         """
@@ -46,6 +46,10 @@ class Growth:
             self._look()
         keys, self._found = self._found[:count], self._found[count:]
         return keys[self._tree.find(keys) < 0]
+
+    def take_back(self, keys: Keys) -> None:
+        """Propose some keys again, which there was no time for; the root's comes by itself."""
+        self._found = np.concatenate([keys[keys != self._tree.root_key], self._found])
 
     def further(self, nodes: Nodes) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Whether (B,) nodes just added should be gone on from, and by which characters.

@@ -16,8 +16,8 @@ from scipy import stats
 
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
-from models.generation import generate
-from models.request import MAX_NAMES, GenerationRequest
+from models.generation import Sampler
+from models.request import MAX_JOB_NAMES, GenerationRequest, Job
 from models.sampling import SamplingParams, log_softmax, probabilities
 from models.vocabulary import BOUNDARY
 
@@ -88,14 +88,23 @@ def likeliest_names(
 def sample(
     checkpoint: Checkpoint, sampling: SamplingParams, n: int, seed: int = 20261121
 ) -> tuple[list[str], int]:
-    """At least n names of a stream, and how many draws of it they took."""
+    """At least n names of a stream, and how many draws of it they took.
+
+    They come by every way there is: some from a tree that is full, the others by drafts.
+    """
     names: list[str] = []
     offset = 0
+    served = checkpoint.model, checkpoint.vocabulary
+    sampler = Sampler(*served, tree_bytes=2_000_000)
+    while not sampler.grown:
+        sampler.grow()
     while len(names) < n:
-        request = GenerationRequest(seed, MAX_NAMES, offset, sampling)
-        generated = generate(checkpoint.model, checkpoint.vocabulary, request)
-        names += [drawn.name for drawn in generated.names]
-        offset = generated.next_offset
+        job = Job(GenerationRequest(seed, MAX_JOB_NAMES, offset, sampling, scores=False), *served)
+        sampler.add(job)
+        while not job.done:
+            sampler.step()
+        names += [drawn.name for drawn in job.result().names]
+        offset = job.result().next_offset
     return names, offset
 
 

@@ -1,7 +1,8 @@
 """The prefix tree decides how long a name takes, and nothing else."""
 
+from collections import Counter
 from dataclasses import replace
-from itertools import product
+from itertools import count, product
 
 import numpy as np
 import pytest
@@ -259,6 +260,28 @@ def test_growing_fills_the_tree_and_makes_way_for_requests(make_model, monkeypat
     assert (exactly(job.result()), job.result()) == again
 
 
+def test_a_full_tree_leaves_the_rest_to_drafts(make_model, monkeypatch):
+    served = make_model("gru")
+    sampler = Sampler(*served, 3_000)
+    while not sampler.grown:
+        sampler.grow()
+    read_by = Counter()
+    advance = Rows.advance
+
+    def counted(rows, token_ids):
+        read_by[len(rows)] += len(token_ids)
+        return advance(rows, token_ids)
+
+    names_of(served, sampler, GenerationRequest(1, n=5, scores=False))  # measures their error
+    monkeypatch.setattr(Rows, "advance", counted)
+    names_of(served, sampler, GenerationRequest(2, n=500, scores=False))
+    assert read_by[drafts.HEIGHTS[-1]] > 500
+    assert read_by[ROWS] < read_by[drafts.HEIGHTS[-1]] / 10
+    read_by.clear()
+    names_of(served, sampler, GenerationRequest(2, n=500))
+    assert read_by[drafts.HEIGHTS[-1]] == 0
+
+
 @each_architecture
 def test_the_likeliest_prefixes_are_known_first(architecture, make_model):
     served = make_model(architecture)
@@ -273,17 +296,32 @@ def test_the_likeliest_prefixes_are_known_first(architecture, make_model):
                 inputs[0] = token_id
                 log_probs = rows.advance(inputs)[:1]
             tree.add(key, log_probs, rows.state, np.array([0]))
-    shares = {
-        prefix: share_of(served, prefix)
-        for length in range(4)
-        for prefix in map("".join, product("abcdefg", repeat=length))
-    }
-    known = [share for prefix, share in shares.items() if node_of(served, tree, prefix)[0] != NONE]
-    unknown = [
-        share for prefix, share in shares.items() if node_of(served, tree, prefix)[0] == NONE
-    ]
-    assert len(known) > 20
-    assert max(unknown) < 8.001 * min(known)  # a round goes down to an eighth of the last one
+    shares = shares_by_knowledge(served, tree)
+    assert len(shares[True]) > 20
+    # A round goes down to an eighth of the last one.
+    assert max(shares[False]) < 8.001 * min(shares[True])
+
+
+@each_architecture
+def test_so_they_are_when_requests_interrupt_the_growth(architecture, make_model):
+    served = make_model(architecture, n_embd2=8)
+    sampler = Sampler(*served, 200 * NODE_BYTES)
+    for seed in count():
+        sampler.grow()
+        if sampler.grown:
+            break
+        names_of(served, sampler, GenerationRequest(seed, n=1))
+    if isinstance(sampler.tree, PrefixTree):
+        assert max(shares_by_knowledge(served, sampler.tree)[False]) < 0.03
+
+
+def shares_by_knowledge(served: Served, tree: PrefixTree) -> dict[bool, list[float]]:
+    """How many names begin with a prefix, of those that the tree knows and of the others."""
+    shares: dict[bool, list[float]] = {True: [], False: []}
+    for length in range(4):
+        for prefix in map("".join, product("abcdefg", repeat=length)):
+            shares[node_of(served, tree, prefix)[0] != NONE].append(share_of(served, prefix))
+    return shares
 
 
 def share_of(served: Served, prefix: str) -> float:
