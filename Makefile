@@ -33,13 +33,14 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev.stamp
+# The trees are not filled to the end, so that it takes some ten minutes; see benchmarks/README.md.
+bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.precision
-	$(BIN)/python -m benchmarks.generation
-	$(BIN)/python -m benchmarks.scoring
-	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.generation --warm 60
+	$(BIN)/python -m benchmarks.scoring --models mixture transformer bigram --warm-s 5
+	$(BIN)/python -m benchmarks.memory --fill-s 30
 	$(BIN)/python -m benchmarks.scaling
-	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.http --warm 60 --rounds 1
 
 bench-training: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.time_to_loss
@@ -64,4 +65,8 @@ $(VENV)/serve.stamp: pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/serve.stamp
 	$(PIP_INSTALL) --editable '.[dev]'
+	touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	$(PIP_INSTALL) --editable '.[dev,bench]'
 	touch $@

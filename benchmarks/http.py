@@ -34,8 +34,6 @@ ROOT = Path(__file__).parent.parent
 CONCURRENCIES = (1, 16, 64)
 NAMES = 20
 START_LIMIT_S = 60
-WARM_LIMIT_S = 180
-"""For the engine to fill its tree."""
 REST_LIMIT_S = 30
 """For it to fill its pool."""
 POOL_NAMES = 300_000
@@ -219,7 +217,7 @@ def measure_fairness(server: Server, seconds: float, rounds: int) -> dict[str, F
 
 
 @contextmanager
-def serving(tree_mb: int) -> Iterator[dict[str, Server]]:
+def serving(tree_mb: int, warm_s: int) -> Iterator[dict[str, Server]]:
     """All servers, ready; the static one answers as many bytes as ours."""
     with ExitStack() as stack:
 
@@ -241,8 +239,8 @@ def serving(tree_mb: int) -> Iterator[dict[str, Server]]:
             start(of["litserve"], "benchmarks.batching_baseline")
         else:
             print("LitServe is left out: pip install -c constraints.txt -e '.[bench]'")
-        if not servers["ours"].await_idle(WARM_LIMIT_S):
-            print(f"not warm: the tree was not full after {WARM_LIMIT_S} s")
+        if not servers["ours"].await_idle(warm_s):
+            print(f"not warm: the tree was not full after {warm_s} s")
         yield servers
 
 
@@ -270,6 +268,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="of each run")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--tree-mb", type=int, default=64, help="for what our engine keeps")
+    parser.add_argument("--warm", type=int, default=180, metavar="SECONDS", help="to fill it")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
@@ -278,7 +277,7 @@ def main() -> None:
         name: version(name) for name in ("fastapi", "starlette", "uvicorn", "uvloop", "httptools")
     }
     print(machine)
-    with serving(options.tree_mb) as servers:
+    with serving(options.tree_mb, options.warm) as servers:
         results = measure(servers, options.seconds, options.rounds)
         fairness = measure_fairness(servers["ours"], options.seconds, options.rounds)
     show(results)

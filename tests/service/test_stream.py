@@ -299,7 +299,7 @@ def test_a_client_that_does_not_read_holds_no_place_and_no_memory(serve: Serve) 
         assert service.client.get(SHORT).status_code == 200
         with open_stream(service):
             # Until it has filled the buffers between them it is served in turn.
-            while {service.client.get(SHORT).status_code for _ in range(50)} != {200}:
+            while {service.client.get(SHORT).status_code for _ in range(1000)} != {200}:
                 pass
             before = resident_bytes(service)
             assert {service.client.get(SHORT).status_code for _ in range(200)} == {200}
