@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         default=30, gt=0, le=3600, description="Seconds that a request may take before its 504."
     )
     tree_memory_mb: int = Field(
-        default=64,
+        default=48,
         ge=0,
         le=1 << 20,
         description="Memory, in MiB a process, for distributions that are kept: more is faster.",
