@@ -5,13 +5,13 @@ Those of the service end with why no more names come, and where to go on.
 
 import csv
 import io
-import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.bulk import End
+from app.encoding import encode
 from app.schemas import finite
 from models.errors import ParameterError
 from models.randomness import SEED_LIMIT
@@ -21,8 +21,6 @@ NO_MORE = "end"
 """The id of an event after which nothing comes."""
 _RETRY_MS = 1000
 """Before an EventSource that was cut off connects again."""
-
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Format(ABC):
@@ -64,7 +62,7 @@ class JsonLines(Format):
 
     def end(self, about: Mapping[str, Any]) -> bytes:
         """The one line that has no `name`."""
-        return f"{_dumps(about)}\n".encode()
+        return f"{encode(about)}\n".encode()
 
 
 class ServerSentEvents(Format):
@@ -88,7 +86,7 @@ class ServerSentEvents(Format):
 
     def begin(self, about: Mapping[str, Any]) -> bytes:
         """When to connect again, and the `start` event."""
-        return f"retry: {_RETRY_MS}\nevent: start\ndata: {_dumps(about)}\n\n".encode()
+        return f"retry: {_RETRY_MS}\nevent: start\ndata: {encode(about)}\n\n".encode()
 
     def names(self, names: Sequence[GeneratedName], sent: int) -> bytes:
         """A message each."""
@@ -102,7 +100,7 @@ class ServerSentEvents(Format):
         """The `end` event; where the stream is over, its id keeps EventSource from coming back."""
         over = about["end"] in (End.COMPLETE, End.EXHAUSTED)
         mark = f"id: {NO_MORE}\n" if over else ""
-        return f"{mark}event: end\ndata: {_dumps(about)}\n\n".encode()
+        return f"{mark}event: end\ndata: {encode(about)}\n\n".encode()
 
 
 class Text(Format):
@@ -162,7 +160,7 @@ def _objects(names: Iterable[GeneratedName], scores: bool) -> Iterable[str]:
     """The JSON of each name."""
     if scores:
         return (
-            _dumps({"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)})
+            encode({"name": drawn.name, "index": drawn.index, "nll": finite(drawn.nll)})
             for drawn in names
         )
-    return (_dumps({"name": drawn.name, "index": drawn.index}) for drawn in names)
+    return (encode({"name": drawn.name, "index": drawn.index}) for drawn in names)

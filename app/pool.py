@@ -12,16 +12,13 @@ from array import array
 from collections import deque
 from dataclasses import dataclass
 from itertools import accumulate
-from json import JSONEncoder
 from typing import Literal
 
 from app.catalog import ServedModel
+from app.encoding import encode
 from models.generation import Sampler
 from models.randomness import draw_seed
 from models.request import MAX_NAMES, Generated, GenerationRequest, Job
-
-encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-"""JSON as answers have it."""
 
 
 @dataclass(frozen=True)

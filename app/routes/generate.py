@@ -7,9 +7,10 @@ from fastapi import FastAPI, Query, Request, Response
 
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
+from app.encoding import encode
 from app.engine import Engine
 from app.names_query import as_applied, to_request
-from app.pool import PooledNames, encode
+from app.pool import PooledNames
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
 from models.request import Generated, GenerationRequest

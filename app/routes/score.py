@@ -1,7 +1,6 @@
 """GET and POST /score: how surprised a model is by given words."""
 
 import asyncio
-import json
 import math
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from app.dependencies import (
     check_query,
     while_connected,
 )
+from app.encoding import encode
 from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery, finite
 from app.strict_json import StrictJSONRoute
 from models.score import Score
@@ -65,19 +65,14 @@ async def _answer(served: ServedModel, scores: list[Score]) -> Response:
     results: list[str] = []
     written = 0
     for found in scores:
-        results.append(_dump(_word(found, _in_training(served, found.word))))
+        results.append(encode(_word(found, _in_training(served, found.word))))
         written += len(found.nlls)
         if written >= _SLICE:
             written = 0
             await asyncio.sleep(0)
-    rest = _dump({"model": served.id, "fingerprint": served.checkpoint.fingerprint})
+    rest = encode({"model": served.id, "fingerprint": served.checkpoint.fingerprint})
     content = f'{{"results":[{",".join(results)}],{rest[1:]}'
     return Response(content, media_type="application/json")
-
-
-def _dump(value: dict[str, Any]) -> str:
-    """As JSONResponse writes it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _in_training(served: ServedModel, word: str) -> bool | None:
