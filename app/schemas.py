@@ -107,7 +107,21 @@ class ScoredName(BaseModel):
     )
 
 
-class GenerateAnswer(BaseModel):
+class AppliedAnswer(BaseModel):
+    """What names were drawn from, and how: parameters as applied."""
+
+    model: str
+    fingerprint: str = Field(description="Equal fingerprints give equal names")
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    prefix: str
+    min_length: int
+    max_length: int
+
+
+class GenerateAnswer(AppliedAnswer):
     """Names, and everything needed to get them again."""
 
     names: list[str] | list[ScoredName]
@@ -119,15 +133,6 @@ class GenerateAnswer(BaseModel):
     next_offset: int = Field(description="The offset that continues the stream")
     exhausted: bool = Field(description="Fewer than n: the budget of 10 n + 1000 draws ended first")
     acceptance_rate: float = Field(description="Share of draws that gave a name")
-    model: str
-    fingerprint: str = Field(description="Equal fingerprints give equal names")
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    prefix: str
-    min_length: int
-    max_length: int
 
 
 class CharacterAnswer(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.parameters import Integer
-from app.schemas import NamesQuery, Problem
+from app.schemas import AppliedAnswer, NamesQuery, Problem
 
 MAX_STREAMED = 10**6
 
@@ -29,7 +29,7 @@ class StreamedName(BaseModel):
     nll: float | None = Field(None, description="With scores: as in /generate")
 
 
-class StreamEnd(BaseModel):
+class StreamEnd(AppliedAnswer):
     """The last line of a stream."""
 
     end: Literal["complete", "exhausted", "stopping", "error"] = Field(
@@ -42,15 +42,6 @@ class StreamEnd(BaseModel):
     seed: int | str = Field(description="As given; a string where JavaScript would round it")
     n: int | None = Field(description="As asked for; null without end")
     offset: int
-    model: str
-    fingerprint: str = Field(description="Equal fingerprints give equal names")
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    prefix: str
-    min_length: int
-    max_length: int
 
 
 def line_schema() -> dict[str, Any]:
