@@ -12,7 +12,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constrain
 # The long proofs run one after the other: they load every core themselves.
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 FIT = $(BIN)/python -m training fit
-ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture
+ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture gru-ngram
 ON_THREE = mlp cnn
 
 .PHONY: serve test check lint bench bench-training train clean
