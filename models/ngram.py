@@ -11,16 +11,24 @@ compared. How n-grams are counted for it: training/counting.py.
 Deviations: contexts are of characters; one discount serves all lengths.
 
 Shapes: B names, T characters, V = vocab_size, K = block_size, G = n_grams.
-Cost: O(K (log G + V)) per character, without a matrix product; state is K + 1
-numbers a name.
+Cost: O(K log G + V) per character, without a matrix product, once the contexts' distributions
+are computed; state is K + 1 numbers a name.
 """
 
+from typing import NamedTuple, cast
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.base import LanguageModel, State
 from models.config import ModelConfig
 from models.errors import ConfigError
+
+_TABLE_LIMIT = 1 << 22
+"""Probabilities that are kept at most; those of more contexts, or longer alphabets, are computed
+for every character."""
+_COMPUTED = 4096
+"""Contexts whose distributions are computed together."""
 
 
 class NGram(LanguageModel):
@@ -52,6 +60,8 @@ class NGram(LanguageModel):
         size = config.n_grams + 1
         self.register_buffer("cumulative", torch.zeros(size, dtype=torch.int64))
         self.register_buffer("discount", torch.full((), 0.5))
+        self._table: _Table | None = None
+        self.register_load_state_dict_post_hook(_forget_table)  # type: ignore[no-untyped-call]
 
     @property
     def max_length(self) -> None:
@@ -70,7 +80,14 @@ class NGram(LanguageModel):
         for column in token_ids.unbind(1):
             nodes = self._read(column, nodes)
             read.append(nodes)
-        return self._log_probs(torch.stack(read, 1))
+        return self._look_up(torch.stack(read, 1))
+
+    def set_counts(self, keys: Tensor, cumulative: Tensor, discount: float) -> None:
+        """Set the buffers, in place; nothing else may change them once they are used."""
+        self.keys.copy_(keys)
+        self.cumulative.copy_(cumulative)
+        self.discount.fill_(discount)
+        self._table = None
 
     def initial_state(self, batch_size: int) -> State:
         """(B, K + 1) int64: the nodes of the last 0 to K characters, -1 where there is none."""
@@ -81,7 +98,46 @@ class NGram(LanguageModel):
     def step(self, token_ids: Tensor, state: State) -> tuple[Tensor, State]:
         """(B,) token_ids to (B, V) logits."""
         nodes = self._read(token_ids, state[0])
-        return self._log_probs(nodes), (nodes,)
+        return self._look_up(nodes), (nodes,)
+
+    def _look_up(self, nodes: Tensor) -> Tensor:
+        """(..., K + 1) nodes of a context's suffixes to (..., V) log-probabilities."""
+        table = self._table
+        if table is None or table.log_probs.dtype != self.discount.dtype:
+            table = self._table = self._tabulate()
+        if not len(table.log_probs):
+            return self._log_probs(nodes)
+        # What follows decides the longest suffix that was ever followed by anything.
+        return table.log_probs[table.rows[nodes].amax(-1)]
+
+    def _tabulate(self) -> "_Table":
+        """The distributions after all contexts, computed as after a single one."""
+        suffixes = self._contexts()
+        if len(suffixes) * self.config.vocab_size > _TABLE_LIMIT:
+            return _Table(self.keys, self.discount.new_empty(0, self.config.vocab_size))
+        contexts = suffixes.amax(1)
+        rows = self.keys.new_full((len(self.keys) + 2,), -1)
+        rows[contexts] = torch.arange(len(contexts), device=rows.device)
+        log_probs = torch.cat([self._log_probs(some) for some in torch.split(suffixes, _COMPUTED)])
+        return _Table(rows, log_probs)
+
+    def _contexts(self) -> Tensor:
+        """(R, K + 1): the nodes of all suffixes of every node that has others below it."""
+        (level,) = self.initial_state(1)
+        found = [level]
+        size = self.config.vocab_size
+        for k in range(self.config.block_size):
+            if not len(level):
+                break
+            nodes = level[:, k]
+            first, last = torch.searchsorted(self.keys, torch.stack((nodes, nodes + 1)) * size)
+            parents = torch.repeat_interleave(last - first)
+            below = torch.arange(int(first[0]), int(first[0]) + len(parents), device=first.device)
+            level = self._read(self.keys[below] % size, level[parents])
+            ends = torch.searchsorted(self.keys, torch.stack((below + 1, below + 2)) * size)
+            level = level[ends[0] < ends[1]]
+            found.append(level)
+        return torch.cat(found)
 
     def _read(self, token_ids: Tensor, nodes: Tensor) -> Tensor:
         """(B,) token_ids lengthen the contexts of (B, K + 1) nodes by one character."""
@@ -113,3 +169,20 @@ class NGram(LanguageModel):
         counts = (self.cumulative[slots + 1] - self.cumulative[slots]) * seen
         characters = self.keys[slots] % self.config.vocab_size
         return torch.zeros_like(counts).scatter_add_(-1, characters, counts)
+
+
+class _Table(NamedTuple):
+    """What is computed once.
+
+    Attributes:
+        rows: (G + 2,) int64: by node, the row of the longest context that it is, -1 where it is
+            none; the last entry is for the node -1. Longer contexts have later rows.
+        log_probs: (R, V); R = 0 where they would be too many.
+    """
+
+    rows: Tensor
+    log_probs: Tensor
+
+
+def _forget_table(model: nn.Module, _: object) -> None:
+    cast(NGram, model)._table = None

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from models.bigram import Bigram
-from models.ngram import NGram
 from training.corpus import IGNORED
 
 
@@ -19,13 +18,6 @@ def pair_counts(inputs: Tensor, targets: Tensor, vocab_size: int) -> Tensor:
     seen = targets != IGNORED
     pairs = inputs[seen] * vocab_size + targets[seen]
     return torch.bincount(pairs, minlength=vocab_size**2).view(vocab_size, vocab_size)
-
-
-def set_ngrams(model: NGram, keys: Tensor, cumulative: Tensor, discount: float) -> None:
-    """Set an n-gram model's counts to what `ngram_counts` found, in place."""
-    model.keys.copy_(keys)
-    model.cumulative.copy_(cumulative)
-    model.discount.fill_(discount)
 
 
 def ngram_counts(targets: Tensor, vocab_size: int, block_size: int) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from models.rows import longest_name
 from models.vocabulary import Vocabulary
 from training.batches import Batches, LineBatches, TextBatches
 from training.corpus import CorpusError, encode_lines
-from training.counting import count, ngram_counts, set_ngrams
+from training.counting import count, ngram_counts
 from training.descent import Trainer
 from training.evaluate import mean_nll
 from training.full_batch import descend_fully
@@ -151,7 +151,7 @@ def _discount(
     model = initialise(recipe, vocabulary, items, seed=0, n_grams=len(keys))
     if not isinstance(model, NGram):
         raise _no_way(recipe)
-    set_ngrams(model, keys, cumulative, cast(Discounting, recipe.method).discount)
+    model.set_counts(keys, cumulative, cast(Discounting, recipe.method).discount)
     return model, [{"step": 0, "dev_nll": mean_nll(model, *encode_lines(dev, vocabulary))}]
 
 

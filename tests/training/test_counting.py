@@ -87,6 +87,26 @@ def test_probabilities_are_those_of_the_book(block_size: int, discount: float) -
             torch.testing.assert_close(probs[row, t], expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("block_size", [1, 4, 9])
+def test_distributions_that_are_kept_are_those_that_would_be_computed(
+    block_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, _ = encode_lines([*NAMES, *UNSEEN], VOCABULARY)
+    kept = fit_ngram(block_size, 0.5)(inputs)
+    monkeypatch.setattr("models.ngram._TABLE_LIMIT", 0)
+    assert torch.equal(fit_ngram(block_size, 0.5)(inputs), kept)
+
+
+def test_distributions_of_other_counts_are_not_kept() -> None:
+    inputs, _ = encode_lines(UNSEEN, VOCABULARY)
+    model, other = fit_ngram(2, 0.5), fit_ngram(2, 0.75)
+    model(inputs)
+    model.load_state_dict(other.state_dict())
+    assert torch.equal(model(inputs), other(inputs))
+    model.set_counts(model.keys, model.cumulative, 0.25)
+    assert torch.equal(model(inputs), fit_ngram(2, 0.25)(inputs))
+
+
 def test_what_a_longer_context_lacks_the_shorter_one_gives() -> None:
     model = fit_ngram(block_size=2, discount=0.5, names=["ka", "ka", "ma"] * 4)
     assert mean_nll(model, *encode_lines(["ka"], VOCABULARY)) < 0.5
