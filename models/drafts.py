@@ -17,7 +17,7 @@ from models.rows import ROWS, Rows, boundaries, longest_name
 from models.sampling import draw
 from models.vocabulary import Vocabulary
 
-HEIGHTS = (8, 16, 32, 48, 64, 96, 128)
+HEIGHTS = (8, 16, 32, 48, 64, 96, 128, 192, 256)
 """Of a pass, in rows: few names must not pay for many."""
 SAFETY = 16
 """Times the largest difference that was seen, in a cumulative probability."""

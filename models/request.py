@@ -10,6 +10,7 @@ characters, its prefix included, and nothing is passed over.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.base import LanguageModel
 from models.errors import ParameterError
@@ -59,8 +60,7 @@ class GenerationRequest:
         return 10 * self.n + 1000
 
 
-@dataclass(frozen=True)
-class GeneratedName:
+class GeneratedName(NamedTuple):
     """A name, its index in the stream, and its NLL under the model as is, in nats.
 
     The NLL is the sum of log-probabilities that were rounded to float32; NaN where the request
@@ -154,14 +154,19 @@ class Job:
         """Hand in what an admitted index gave."""
         self._ahead[index] = outcome
         self._accepted += outcome is not None
+        finished = self._consumed + len(self._ahead)
+        if self._accepted >= self.request.n or finished == self.request.budget:
+            self._settle()  # else it can't be done yet
+
+    def _settle(self) -> None:
+        """Take the outcomes that have no gap before them, up to the last name wanted."""
+        scores = self.request.scores
         while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
             settled = self._ahead.pop(index)
             self._consumed += 1
             if settled is not None:
                 text, nll = settled
-                self._names.append(
-                    GeneratedName(text, index, nll if self.request.scores else math.nan)
-                )
+                self._names.append(GeneratedName(text, index, nll if scores else math.nan))
 
     def result(self) -> Generated:
         """The answer, once `done`."""
