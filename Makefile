@@ -37,7 +37,7 @@ lint: $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.generation --warm 60
-	$(BIN)/python -m benchmarks.scoring --models mixture transformer bigram --warm-s 5
+	$(BIN)/python -m benchmarks.scoring --models gru-ngram transformer bigram --warm-s 5
 	$(BIN)/python -m benchmarks.memory --fill-s 30
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.http --warm 60 --rounds 1

@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._, -]*$",
     )
     default_model: Identifier = Field(
-        default="mixture", description="The model that answers when a request names none."
+        default="gru-ngram", description="The model that answers when a request names none."
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where models run; auto takes CUDA where there is one."
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         default=30, gt=0, le=3600, description="Seconds that a request may take before its 504."
     )
     tree_memory_mb: int = Field(
-        default=48,
+        default=64,
         ge=0,
         le=1 << 20,
         description="Memory, in MiB a process, for distributions that are kept: more is faster.",

@@ -18,7 +18,7 @@ from benchmarks.generation import plain_loop
 from models.checkpoint import load_checkpoint
 from models.vocabulary import BOUNDARY
 
-MODEL = Path(__file__).parent.parent / "checkpoints" / "mixture"
+MODEL = Path(__file__).parent.parent / "checkpoints" / "gru-ngram"
 LONGEST = 15
 
 

@@ -8,7 +8,7 @@
 
 All of it on one thread. Warm means that the tree is full, or has been filled for --warm seconds.
 
-python -m benchmarks.generation [--models mixture gru ... | all] [--tree-mb 48] [--warm 120]
+python -m benchmarks.generation [--models gru-ngram mixture ... | all] [--tree-mb 64] [--warm 120]
 """
 
 import argparse
@@ -148,8 +148,8 @@ def show(model_id: str, figures: dict[str, float | None], faker: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["mixture"], help="ids, or all")
-    parser.add_argument("--tree-mb", type=int, default=48)
+    parser.add_argument("--models", nargs="+", default=["gru-ngram"], help="ids, or all")
+    parser.add_argument("--tree-mb", type=int, default=64)
     parser.add_argument("--warm", type=float, default=150, metavar="SECONDS")
     options = parser.parse_args()
     torch.set_num_threads(1)

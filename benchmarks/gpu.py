@@ -1,6 +1,6 @@
 """The same engine on CUDA and on the CPU: names per second, and that the names are the same.
 
-python -m benchmarks.gpu [--models mixture lstm ...] [--names 10000]
+python -m benchmarks.gpu [--models gru-ngram lstm ...] [--names 10000]
 
 It needs a CUDA device and a build of torch that supports it.
 """
@@ -18,6 +18,7 @@ from models.generation import Sampler
 from models.request import MAX_NAMES, GenerationRequest, Job
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
+MODELS = ("gru-ngram", "mixture", "transformer", "lstm", "bigram")
 TREE_BYTES = 64 << 20
 SEED = 20261121
 
@@ -44,7 +45,9 @@ def draw(model_id: str, device: str, names: int) -> tuple[list[str], float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", default=["mixture", "transformer", "lstm", "bigram"])
+    parser.add_argument(
+        "--models", nargs="+", default=["gru-ngram", "mixture", "transformer", "lstm", "bigram"]
+    )
     parser.add_argument("--names", type=int, default=10_000)
     options = parser.parse_args()
     if not torch.cuda.is_available():

@@ -4,7 +4,7 @@ Real servers, each a process of its own with one worker, and wrk with one thread
 is measured in turn, round after round, and the median taken, so that a noisy neighbour
 meets all alike.
 
-python -m benchmarks.http [--seconds 3] [--rounds 2] [--tree-mb 48]
+python -m benchmarks.http [--seconds 3] [--rounds 2] [--tree-mb 64]
 
 It needs wrk, and the `bench` extra for LitServe's part.
 """
@@ -229,7 +229,7 @@ def serving(tree_mb: int, warm_s: int) -> Iterator[dict[str, Server]]:
         servers: dict[str, Server] = {}
         of = {case.server: case for case in CASES}
         settings = {"LOG_LEVEL": "warning", "TREE_MEMORY_MB": str(tree_mb), "POOL_NAMES": "0"}
-        answer = start(of["ours"], "app", **settings, MODELS="mixture")
+        answer = start(of["ours"], "app", **settings, MODELS="gru-ngram")
         # An answer from the pool costs the same whichever model has drawn it; this one is quick.
         settings |= {"POOL_NAMES": str(POOL_NAMES), "TREE_MEMORY_MB": "1"}
         start(of["pool"], "app", **settings, MODELS="bigram", DEFAULT_MODEL="bigram")
@@ -267,7 +267,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=3, help="of each run")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--tree-mb", type=int, default=48, help="for what our engine keeps")
+    parser.add_argument("--tree-mb", type=int, default=64, help="for what our engine keeps")
     parser.add_argument("--warm", type=int, default=180, metavar="SECONDS", help="to fill it")
     options = parser.parse_args()
     if not shutil.which("wrk"):

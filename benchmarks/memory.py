@@ -24,7 +24,7 @@ PACE_S = 0.05
 def first_answer() -> float:
     """Seconds from the start of a process until it has answered; all answers must agree."""
     started = time.perf_counter()
-    with serving(MODELS="mixture") as server:
+    with serving(MODELS="gru-ngram") as server:
         answer = server.first_answer(QUERY)
         seconds = time.perf_counter() - started
         connection = server.connect()
@@ -79,9 +79,9 @@ def main() -> None:
         f"{'serving':<12}{'first answer':>14}{'MB then':>9}{'full':>8}{'at last':>9}"
         f"{'p99 growing':>14}{'full':>10}{'':>8}"
     )
-    for title, models in (("mixture", "mixture"), ("all bundled", "")):
+    for title, models in (("gru-ngram", "gru-ngram"), ("all bundled", "")):
         row = results[title] = measure(models, options.requests, options.fill_s)
-        if title == "mixture":
+        if title == "gru-ngram":
             row["first_answer_s"] = statistics.median(first_answer() for _ in range(STARTS))
         print(
             f"{title:<12}{row['first_answer_s']:>12.2f} s{row['mb_first']:>9.0f}"

@@ -19,7 +19,7 @@ import httpx
 from benchmarks.machine import describe_machine
 from benchmarks.server import serving
 
-MODELS = ("bigram", "lstm", "transformer", "korean-gpt", "mixture")
+MODELS = ("bigram", "lstm", "transformer", "korean-gpt", "mixture", "gru-ngram")
 KINDS = ("", "&scores=true", "&temperature=0.8&top_k=10", "&top_p=0.9", "&min_p=0.01&offset=99999")
 
 

@@ -25,7 +25,7 @@ from models.checkpoint import Checkpoint, load_checkpoint
 from models.generation import Sampler
 from models.request import MAX_NAMES, GenerationRequest, Job
 
-CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "mixture"
+CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "gru-ngram"
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 BUDGETS_MB = (0, 8, 64, 512)
 WORKERS = (1, 2)
@@ -67,7 +67,7 @@ def grown(checkpoint: Checkpoint, budget_mb: int, limit_s: float) -> Sampler:
 
 def served_rate(workers: int, seconds: float) -> float:
     """Names/s over HTTP, distinct seeds."""
-    with serving(MODELS="mixture", WORKERS=workers) as server:
+    with serving(MODELS="gru-ngram", WORKERS=workers) as server:
         server.first_answer("/generate?n=20&seed=42")
         time.sleep(2 * seconds)  # every worker is ready, and its tree has begun to grow
         seeds, answered = itertools.count(), itertools.count()

@@ -6,7 +6,7 @@ of the corpus, if NAMEWRIGHT_DATA names its folder; a model of running text scor
 texts, of 30 characters each.
 *Cold* knows no prefix; *warm* has filled its tree, for so many seconds at most.
 
-python -m benchmarks.scoring [--models mixture gru ...] [--tree-mb 48] [--warm-s 10]
+python -m benchmarks.scoring [--models gru-ngram mixture ...] [--tree-mb 64] [--warm-s 10]
 """
 
 import argparse
@@ -31,7 +31,7 @@ from models.scoring import Scorer
 from models.vocabulary import BOUNDARY, Vocabulary
 
 CHECKPOINTS = Path(__file__).parent.parent / "checkpoints"
-DEFAULT = "mixture"
+DEFAULT = "gru-ngram"
 WORDS = 1000
 TEXTS, TEXT_LENGTH = 100, 30
 ROUNDS, SECONDS = 5, 3
@@ -127,7 +127,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     bundled = sorted(path.parent.name for path in CHECKPOINTS.glob("[!.]*/config.json"))
     parser.add_argument("--models", nargs="+", default=bundled)
-    parser.add_argument("--tree-mb", type=int, default=48)
+    parser.add_argument("--tree-mb", type=int, default=64)
     parser.add_argument("--warm-s", type=float, default=10, help=f"six times that for {DEFAULT}")
     options = parser.parse_args()
     torch.set_num_threads(1)

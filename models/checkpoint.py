@@ -1,6 +1,6 @@
 """Checkpoints: a trained model in a folder, written whole or not at all, read strictly.
 
-    model.safetensors     the weights, float32 (counts int64)
+    model.safetensors     the weights, float32 (counts int64 or int32)
     config.json           architecture, hyperparameters, vocabulary, corpus, training, evaluation
     training_names.txt    the distinct training names, sorted, one a line
     reference.json        known answers: the NLL of a few names, checked when loading

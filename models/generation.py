@@ -79,6 +79,8 @@ class Sampler:
         """Forget a job that is under way; its rows are free again."""
         self._jobs.remove(job)
         slots = self._names.of(job)
+        if not len(slots):
+            return
         self._evaluator.stop(slots)
         self._ready = self._ready[~np.isin(self._ready, slots)]
         self._waiting = self._waiting[~np.isin(self._waiting, slots)]

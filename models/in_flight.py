@@ -39,7 +39,7 @@ class NamesInFlight:
         key: in the tree, of all that it has read.
         exact: whether no draft will do.
         unsure: whether the next character needs an exact distribution, though one is known.
-        job_id: a number of the job.
+        job_id: a number of the job; 0 where there is none.
     """
 
     def __init__(self, slots: int, limit: int, vocabulary: Vocabulary) -> None:
@@ -103,12 +103,12 @@ class NamesInFlight:
 
     def release(self, slots: Slots) -> None:
         """Forget the names in some slots."""
-        self.job[slots] = None
+        self.job[slots], self.job_id[slots] = None, 0
         self._free.extend(slots.tolist())
 
     def of(self, job: Job) -> Slots:
         """The slots of a job."""
-        return np.flatnonzero(self.job == job)
+        return np.flatnonzero(self.job_id == id(job))
 
     def last(self, slots: Slots) -> TokenIds:
         """(B,) what each of (B,) slots read last; of no meaning before the first character."""
@@ -223,7 +223,7 @@ class NamesInFlight:
         """A number for parameters; equal ones that are in flight together have the same."""
         if params not in self._kinds:
             if len(self._kinds) > 2 * len(self.job):  # forget those that no name has
-                flying = np.flatnonzero(self.job != None)  # noqa: E711
+                flying = np.flatnonzero(self.job_id)
                 self._kinds = {self.job[i].request.sampling: int(self._kind[i]) for i in flying}
             self._last_kind += 1
             self._kinds[params] = self._last_kind

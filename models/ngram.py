@@ -27,7 +27,7 @@ from models.errors import ConfigError
 _TABLE_LIMIT = 1 << 22
 """Probabilities that are kept at most; those of more contexts, or longer alphabets, are computed
 for every character."""
-_COMPUTED = 4096
+_COMPUTED = 512
 """Contexts whose distributions are computed together."""
 
 
@@ -38,9 +38,9 @@ class NGram(LanguageModel):
     Before they are set nothing is counted, and every character as probable as any other.
 
     Buffers:
-        keys: (G,) int64, ascending: for node i + 1, the node of its n-gram without the
-            last character, times V, plus that character.
-        cumulative: (G + 1,) int64, ascending: the counts of nodes 1 to i together.
+        keys: (G,) int32, or int64 where G * V needs it, ascending: for node i + 1, the node of
+            its n-gram without the last character, times V, plus that character.
+        cumulative: (G + 1,) of the same dtype, ascending: the counts of nodes 1 to i together.
         discount: () float, above 0 and at most 1: taken off every count.
 
     Raises:
@@ -56,9 +56,10 @@ class NGram(LanguageModel):
         super().__init__(config)
         if not config.n_grams:
             raise ConfigError("n_grams is 0; an n-gram model has at least 1")
-        self.register_buffer("keys", torch.zeros(config.n_grams, dtype=torch.int64))
         size = config.n_grams + 1
-        self.register_buffer("cumulative", torch.zeros(size, dtype=torch.int64))
+        dtype = torch.int32 if size * config.vocab_size < 1 << 31 else torch.int64
+        self.register_buffer("keys", torch.zeros(size - 1, dtype=dtype))
+        self.register_buffer("cumulative", torch.zeros(size, dtype=dtype))
         self.register_buffer("discount", torch.full((), 0.5))
         self._table: _Table | None = None
         self.register_load_state_dict_post_hook(_forget_table)  # type: ignore[no-untyped-call]
@@ -90,7 +91,7 @@ class NGram(LanguageModel):
         self._table = None
 
     def initial_state(self, batch_size: int) -> State:
-        """(B, K + 1) int64: the nodes of the last 0 to K characters, -1 where there is none."""
+        """(B, K + 1) integers: the nodes of the last 0 to K characters, -1 where there is none."""
         nodes = self.keys.new_full((batch_size, self.config.block_size + 1), -1)
         nodes[:, 0] = 0
         return (nodes,)
@@ -117,7 +118,7 @@ class NGram(LanguageModel):
             return _Table(self.keys, self.discount.new_empty(0, self.config.vocab_size))
         contexts = suffixes.amax(1)
         rows = self.keys.new_full((len(self.keys) + 2,), -1)
-        rows[contexts] = torch.arange(len(contexts), device=rows.device)
+        rows[contexts] = torch.arange(len(contexts), device=rows.device, dtype=rows.dtype)
         log_probs = torch.cat([self._log_probs(some) for some in torch.split(suffixes, _COMPUTED)])
         return _Table(rows, log_probs)
 
@@ -132,7 +133,7 @@ class NGram(LanguageModel):
             nodes = level[:, k]
             first, last = torch.searchsorted(self.keys, torch.stack((nodes, nodes + 1)) * size)
             parents = torch.repeat_interleave(last - first)
-            below = torch.arange(int(first[0]), int(first[0]) + len(parents), device=first.device)
+            below = (torch.arange(len(parents), device=level.device) + first[:1]).to(level)
             level = self._read(self.keys[below] % size, level[parents])
             ends = torch.searchsorted(self.keys, torch.stack((below + 1, below + 2)) * size)
             level = level[ends[0] < ends[1]]
@@ -141,9 +142,9 @@ class NGram(LanguageModel):
 
     def _read(self, token_ids: Tensor, nodes: Tensor) -> Tensor:
         """(B,) token_ids lengthen the contexts of (B, K + 1) nodes by one character."""
-        keys = nodes[:, :-1] * self.config.vocab_size + token_ids[:, None]  # (B, K)
+        keys = nodes[:, :-1] * self.config.vocab_size + token_ids[:, None].to(nodes)  # (B, K)
         found = torch.searchsorted(self.keys, keys).clamp(max=len(self.keys) - 1)
-        longer = torch.where(self.keys[found] == keys, found + 1, -1)
+        longer = torch.where(self.keys[found] == keys, (found + 1).to(nodes), -1)
         return torch.cat((nodes[:, :1], longer), 1)
 
     def _log_probs(self, nodes: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class NGram(LanguageModel):
         seen = slots < last[..., None]
         slots = slots.clamp(max=len(self.keys) - 1)
         counts = (self.cumulative[slots + 1] - self.cumulative[slots]) * seen
-        characters = self.keys[slots] % self.config.vocab_size
+        characters = (self.keys[slots] % self.config.vocab_size).long()
         return torch.zeros_like(counts).scatter_add_(-1, characters, counts)
 
 
@@ -175,7 +176,7 @@ class _Table(NamedTuple):
     """What is computed once.
 
     Attributes:
-        rows: (G + 2,) int64: by node, the row of the longest context that it is, -1 where it is
+        rows: (G + 2,) integers: by node, the row of the longest context that it is, -1 where it is
             none; the last entry is for the node -1. Longer contexts have later rows.
         log_probs: (R, V); R = 0 where they would be too many.
     """

@@ -209,7 +209,8 @@ class PrefixTree:
     def _first_slots(self, keys: Keys) -> NDArray[np.int64]:
         """Where each of (B,) keys is looked for first."""
         spread = (keys.astype(np.uint64) * _GOLDEN) >> _HIGH
-        return spread.astype(np.int64) % len(self._slots)
+        # The high half of a product is as even as a remainder, and quicker.
+        return ((spread * np.uint64(len(self._slots))) >> _HIGH).astype(np.int64)
 
     def _insert(self, keys: Keys, nodes: Nodes) -> None:
         at = self._first_slots(keys)

@@ -10,7 +10,6 @@ characters, its prefix included, and nothing is passed over.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from models.base import LanguageModel
 from models.errors import ParameterError
@@ -60,7 +59,8 @@ class GenerationRequest:
         return 10 * self.n + 1000
 
 
-class GeneratedName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class GeneratedName:
     """A name, its index in the stream, and its NLL under the model as is, in nats.
 
     The NLL is the sum of log-probabilities that were rounded to float32; NaN where the request
@@ -101,6 +101,9 @@ class Job:
         model: only asked for its longest name.
         vocabulary: the model's.
 
+    Attributes:
+        done: whether all its names are there, or the budget is spent.
+
     Raises:
         ParameterError: a value of the request is out of this model's range.
     """
@@ -117,6 +120,7 @@ class Job:
                 "prefix", f"has {length} characters; allowed: 0 to {self.max_length} (max_length)"
             )
         self.prefix = vocabulary.encode(request.prefix, "prefix")
+        self.done = False
         self._names: list[GeneratedName] = []  # the answer so far, in stream order
         self._consumed = 0  # indexes whose outcome is settled, from the offset on without gap
         self._ahead: dict[int, Outcome] = {}  # those that wait for earlier ones
@@ -139,11 +143,6 @@ class Job:
         in_flight = self._admitted - finished
         return max(0, min(math.ceil(useful) - in_flight, self.request.budget - self._admitted))
 
-    @property
-    def done(self) -> bool:
-        """Whether all its names are there, or the budget is spent."""
-        return len(self._names) == self.request.n or self._consumed == self.request.budget
-
     def admit(self, count: int) -> int:
         """Take the next indexes of the stream; returns the first of them."""
         first = self.request.offset + self._admitted
@@ -153,20 +152,22 @@ class Job:
     def finish(self, index: int, outcome: Outcome) -> None:
         """Hand in what an admitted index gave."""
         self._ahead[index] = outcome
-        self._accepted += outcome is not None
-        finished = self._consumed + len(self._ahead)
-        if self._accepted >= self.request.n or finished == self.request.budget:
+        if outcome is not None:
+            self._accepted += 1
+        enough = self._accepted >= self.request.n
+        if enough or self._consumed + len(self._ahead) == self.request.budget:
             self._settle()  # else it can't be done yet
 
     def _settle(self) -> None:
         """Take the outcomes that have no gap before them, up to the last name wanted."""
-        scores = self.request.scores
+        scores, n, budget = self.request.scores, self.request.n, self.request.budget
         while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
             settled = self._ahead.pop(index)
             self._consumed += 1
             if settled is not None:
                 text, nll = settled
                 self._names.append(GeneratedName(text, index, nll if scores else math.nan))
+            self.done = len(self._names) == n or self._consumed == budget
 
     def result(self) -> Generated:
         """The answer, once `done`."""

@@ -89,7 +89,7 @@ def test_the_command_writes_the_bytes_that_the_service_streams(
 ) -> None:
     given: list[dict[str, object]] = [
         {"model": "gru", "n": 3000, "seed": "emma"},
-        {"model": "mixture", "n": 300, "seed": 7, "scores": "true", "max_length": 6},
+        {"model": "gru-ngram", "n": 300, "seed": 7, "scores": "true", "max_length": 6},
         {"model": "bigram", "n": 3000, "seed": 2**64 - 1, "temperature": 0.8, "top_k": 10},
         {"model": "bigram", "n": 2000, "seed": 1, "top_p": 0.9, "min_p": 0.01, "prefix": "ma"},
         {"model": "korean-gpt", "n": 20, "seed": 1, "max_length": 30, "prefix": "한국"},

@@ -19,7 +19,7 @@ def test_defaults_serve_the_bundled_checkpoints_to_this_machine_alone() -> None:
     settings = Settings()
     assert settings.checkpoints.samefile(CHECKPOINTS)
     assert settings.models == ""
-    assert settings.default_model == "mixture"
+    assert settings.default_model == "gru-ngram"
     assert settings.device == "auto"
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert (settings.workers, settings.threads) == (1, 1)

@@ -46,7 +46,7 @@ def model(request: pytest.FixtureRequest) -> str:
 def test_without_parameters_the_default_model_gives_ten_names(client: httpx.Client) -> None:
     answer = generate(client)
     assert len(answer["names"]) == 10
-    assert answer["model"] == client.get("/models").json()["default"] == "mixture"
+    assert answer["model"] == client.get("/models").json()["default"] == "gru-ngram"
 
 
 def test_parameters_are_echoed_as_applied(client: httpx.Client, model: str) -> None:

@@ -12,16 +12,16 @@ MODELS = bundled_ids("lines", "text")
 
 def test_the_whole_zoo_is_bundled() -> None:
     lectures = {"bigram", "neural-bigram", "mlp", "bow", "rnn", "gru", "lstm", "cnn", "transformer"}
-    assert set(MODELS) == lectures | {"ngram", "mixture", "korean-gpt"}
+    assert set(MODELS) == lectures | {"ngram", "mixture", "gru-ngram", "korean-gpt"}
 
 
-def test_every_bundled_model_is_listed_and_the_mixture_is_the_default(
+def test_every_bundled_model_is_listed_and_one_is_the_default(
     client: httpx.Client,
 ) -> None:
     response = client.get("/models")
     assert response.status_code == 200
     ModelsAnswer.model_validate_json(response.content, strict=True, extra="forbid")
-    assert response.json()["default"] == "mixture"
+    assert response.json()["default"] == "gru-ngram"
     assert [model["id"] for model in response.json()["models"]] == MODELS
 
 
