@@ -95,10 +95,10 @@ class Readers:
 
         Returns:
             (B,) readers that have come to their end, ascending, and (B, V) the
-            log-probabilities there.
+            log-probabilities there. Who reads for whom may have changed.
         """
-        used = int(np.flatnonzero(self.owner != NONE)[-1]) + 1
-        height = next(height for height in self._rows.heights if height >= used)
+        height = next(height for height in self._rows.heights if height >= self.busy)
+        self._move_below(height)
         read = self._read[:height]  # a view
         # An idle one reads on like any other, and starts over when its context is full.
         full = np.flatnonzero(read > self._limit)
@@ -110,3 +110,14 @@ class Readers:
         ended = np.flatnonzero((read == self._length[:height]) & (self.owner[:height] != NONE))
         read += 1
         return ended, log_probs[ended]
+
+    def _move_below(self, height: int) -> None:
+        """Let the first `height` readers, which are enough, do the work of those after them."""
+        late = height + np.flatnonzero(self.owner[height:] != NONE)
+        if not len(late):
+            return
+        free = self.idle[: len(late)]
+        for of_readers in (self.owner, self._token_ids, self._length, self._read):
+            of_readers[free] = of_readers[late]
+        self._rows.copy(late, free)
+        self.release(late)

@@ -70,6 +70,13 @@ class Rows:
             if axis is None:  # else what was read before is not looked at again
                 tensor[chosen] = first
 
+    @torch.inference_mode()
+    def copy(self, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
+        """Let (B,) target rows stand where (B,) other rows do."""
+        before, after = (torch.from_numpy(rows).to(self._device) for rows in (sources, targets))
+        for tensor in self._state:
+            tensor[after] = tensor[before]
+
     @property
     def state(self) -> State:
         """Of the model, (len(self), ...) tensors; to be read, or written, between passes."""
