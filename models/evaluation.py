@@ -18,7 +18,7 @@ from models.rows import ROWS, Rows, longest_name
 from models.sampling import Array
 from models.vocabulary import Vocabulary
 
-_PATIENCE = 8
+_PATIENCE = 2
 """Passes of drafts that a few exact readers wait for company."""
 _GROWTH = 1 << 40
 """Owner of a reader that reads for the tree alone; no slot."""
@@ -190,11 +190,13 @@ class Evaluator:
         self._names.read(slots, log_probs, 0.0)
         self._names.move(slots, nodes, self._tree)
         going_on = ~self._names.finish(slots)
-        known = going_on & (self._tree.find(self._names.key[slots]) != NONE)
-        self._exact.release(ended[~going_on | known])
-        follow = going_on & ~known
+        elsewhere = self._tree.find(self._names.key[slots]) != NONE
+        if self._drafts and self._tree.full:  # a draft will do again
+            elsewhere |= ~self._names.exact[slots]
+        self._exact.release(ended[~going_on | elsewhere])
+        follow = going_on & ~elsewhere
         self._exact.follow(ended[follow], self._names.last(slots[follow]))
-        ready: Slots = slots[known]
+        ready: Slots = slots[going_on & elsewhere]
         return ready
 
     def _learn(self, ended: Indexes, log_probs: Array) -> None:
