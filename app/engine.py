@@ -124,7 +124,8 @@ class Engine:
             DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
-        job = Job(request, served.model, served.checkpoint.vocabulary)
+        checkpoint = served.checkpoint
+        job = Job(request, served.model, checkpoint.vocabulary, checkpoint.training_names)
         result: Generated = await self._submit(served, job)
         return result
 

@@ -44,7 +44,7 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     served = catalog.find(query.model)
     if query.model_fields_set <= _POOLED and (pooled := engine.take(served, query.n)):
         return _respond(query, served, pooled.request, pooled.names, pooled)
-    request = replace(to_request(query), n=query.n)
+    request = replace(to_request(query), n=query.n, unique=query.unique)
     generated = await while_connected(http, engine.generate(served, request))
     names = encode(_names(generated, query.scores))[1:-1]
     return _respond(query, served, request, names.encode(), generated)
@@ -74,6 +74,7 @@ def _respond(
         "acceptance_rate": drawn.acceptance_rate,
         **as_applied(query, served, request),
         "offset": request.offset,
+        "unique": query.unique,
     }
     body = b'{"names":[' + names + b"]," + encode(rest)[1:].encode()
     return Response(body, media_type="application/json")
