@@ -10,6 +10,7 @@ characters, its prefix included, and nothing is passed over.
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from models.base import LanguageModel
 from models.errors import ParameterError
@@ -102,11 +103,14 @@ class Job:
         vocabulary: the model's.
 
     Attributes:
+        as_drawn: whether a draw that is empty, or has not ended in time, is given like any other.
         done: whether all its names are there, or the budget is spent.
 
     Raises:
         ParameterError: a value of the request is out of this model's range.
     """
+
+    as_drawn: ClassVar[bool] = False
 
     def __init__(
         self, request: GenerationRequest, model: LanguageModel, vocabulary: Vocabulary
