@@ -1,0 +1,321 @@
+"""POST /v1/completions and GET /v1/models by the official client, on a real server."""
+
+import asyncio
+import math
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from app.completions import find_stop
+from tests.exact import bundled_ids
+from tests.service.conftest import Serve, Service
+from tests.service.openai_client import checked, client_of, settings, texts
+
+NAMES = bundled_ids("lines")
+SMALL = ["bigram", "gru-ngram", "transformer"]
+KOREAN = "korean-gpt"
+PROMPT = "조선은 "
+
+
+@pytest.fixture(scope="module")
+def ai(service: Service) -> Iterator[openai.OpenAI]:
+    with client_of(service) as made:
+        yield made
+
+
+def names(client: httpx.Client, **parameters: object) -> dict[int, str]:
+    """Names of /generate by their index in the stream."""
+    query = {key: str(value) for key, value in parameters.items()} | {"scores": "true"}
+    return {
+        name["index"]: name["name"]
+        for name in client.get("/generate", params=query).json()["names"]
+    }
+
+
+# ---------------------------------------------------------------- choices
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_choices_that_end_are_the_names_of_generate_with_that_seed_and_prefix(
+    ai: openai.OpenAI, client: httpx.Client, model: str
+) -> None:
+    answer = checked(ai.completions.create(model=model, prompt="em", n=50, seed=42))
+    expected = names(client, model=model, prefix="em", n=50, seed=42)
+    ended = 0
+    for choice in answer.choices:
+        if choice.finish_reason == "stop":
+            ended += 1
+            assert expected[choice.index] == "em" + choice.text
+        else:
+            assert choice.index not in expected or expected[choice.index].startswith(
+                "em" + choice.text
+            )
+    assert ended > 25
+    assert answer.model == model
+    assert answer.system_fingerprint == client.get(f"/models/{model}").json()["fingerprint"]
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == 2
+    assert answer.usage.completion_tokens == sum(len(text) for text in texts(answer)) + ended
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_fewer_tokens_or_choices_give_the_beginnings_of_more(ai: openai.OpenAI, model: str) -> None:
+    given: dict[str, Any] = {"model": model, "prompt": "a", "seed": 7}
+    whole = ai.completions.create(**given, n=20, max_tokens=12)
+    for max_tokens in (0, 1, 2, 5):
+        some = checked(ai.completions.create(**given, n=8, max_tokens=max_tokens))
+        assert texts(some) == [text[:max_tokens] for text in texts(whole)[:8]]
+        for choice, longer in zip(some.choices, whole.choices, strict=False):
+            ended = longer.finish_reason == "stop" and len(longer.text) < max_tokens
+            assert choice.finish_reason == ("stop" if ended else "length")
+
+
+def test_the_same_seed_gives_the_same_choices_and_a_drawn_one_is_told(ai: openai.OpenAI) -> None:
+    drawn = checked(ai.completions.create(model="gru-ngram", prompt="", n=5))
+    assert drawn.model_extra is not None
+    again = ai.completions.create(model="gru-ngram", prompt="", n=5, seed=drawn.model_extra["seed"])
+    assert texts(again) == texts(drawn)
+    other = ai.completions.create(model="gru-ngram", prompt="", n=5)
+    assert texts(other) != texts(drawn)
+    largest = ai.completions.create(model="gru-ngram", prompt="", seed=2**64 - 1)
+    assert largest.model_extra is not None
+    assert largest.model_extra["seed"] == 2**64 - 1
+
+
+def test_sampling_parameters_are_those_of_generate(ai: openai.OpenAI, client: httpx.Client) -> None:
+    for sampling in ({"temperature": 0.5}, {"top_p": 0.6}, {"top_k": 3}, {"min_p": 0.2}):
+        expected = names(client, model="gru-ngram", seed=3, n=30, **sampling)
+        answer = ai.completions.create(
+            model="gru-ngram", prompt=None, n=30, seed=3, extra_body=sampling
+        )
+        for choice in answer.choices:
+            if choice.text and choice.finish_reason == "stop":
+                assert expected[choice.index] == choice.text
+    greedy = ai.completions.create(model="gru-ngram", prompt="e", n=3, temperature=0)
+    assert len(set(texts(greedy))) == 1
+
+
+def test_each_prompt_of_a_list_has_what_it_has_alone(ai: openai.OpenAI) -> None:
+    prompts = ["em", "", "ol", "em", "q", "x", "em", "zz", "a", "b", "c"]
+    given: dict[str, Any] = {"model": "gru-ngram", "seed": 5, "n": 3, "max_tokens": 6}
+    together = checked(ai.completions.create(prompt=prompts, **given))
+    alone = [texts(ai.completions.create(prompt=prompt, **given)) for prompt in prompts]
+    assert texts(together) == [text for some in alone for text in some]
+    assert together.usage is not None
+    assert together.usage.prompt_tokens == sum(map(len, prompts))
+
+
+def test_a_list_of_prompts_takes_one_place_of_the_queue(serve: Serve) -> None:
+    with (
+        serve(QUEUE_SIZE=1, MODELS="bigram", DEFAULT_MODEL="bigram") as service,
+        client_of(service) as ai,
+    ):
+        given: dict[str, Any] = {"model": "bigram", "prompt": ["a", "b"] * 10, "seed": 1}
+        answer = ai.completions.create(**given, logprobs=1)
+        streamed = ai.completions.create(**given, n=20, max_tokens=50, stream=True)
+        assert len(answer.choices) == 20
+        assert {chunk.choices[0].index for chunk in streamed} == set(range(400))
+
+
+@pytest.mark.parametrize(
+    ("text", "stops", "at"),
+    [
+        ("abcabc", ["b"], 1),
+        ("abcabc", ["x", "ca"], 2),
+        ("abcde", ["abcd", "bc"], 1),  # "bc" is complete first
+        ("abcde", ["c", "abc"], 0),  # both at once: the longer one
+        ("abc", ["d"], None),
+        ("", ["a"], None),
+    ],
+)
+def test_a_text_is_cut_where_the_stop_begins_that_is_complete_first(
+    text: str, stops: list[str], at: int | None
+) -> None:
+    assert find_stop(text, stops) == at
+
+
+def test_stops_cut_the_choices_that_have_them_and_no_others(ai: openai.OpenAI) -> None:
+    given: dict[str, Any] = {"model": "gru-ngram", "prompt": "a", "seed": 8, "n": 40}
+    plain = ai.completions.create(**given)
+    stopped = checked(ai.completions.create(**given, stop=["a", "ie"], logprobs=0))
+    for whole, cut in zip(plain.choices, stopped.choices, strict=True):
+        at = find_stop(whole.text, ["a", "ie"])
+        assert cut.text == (whole.text if at is None else whole.text[:at])
+        assert cut.finish_reason == (whole.finish_reason if at is None else "stop")
+        assert cut.logprobs is not None
+        assert "".join(cut.logprobs.tokens or []) == cut.text
+    assert texts(ai.completions.create(**given, stop=[])) == texts(plain)
+    assert texts(ai.completions.create(**given, stop="a")) != texts(plain)
+
+
+def test_neutral_values_of_what_is_not_supported_change_nothing(ai: openai.OpenAI) -> None:
+    given: dict[str, Any] = {"model": "gru-ngram", "prompt": "a", "seed": 8, "n": 2}
+    neutral: dict[str, Any] = {
+        **{"best_of": 2, "suffix": "", "presence_penalty": 0, "frequency_penalty": 0.0},
+        **{"logit_bias": {}, "user": "someone", "top_p": 1, "temperature": 1},
+    }
+    plain = texts(ai.completions.create(**given))
+    assert texts(ai.completions.create(**given, **neutral)) == plain
+    nulls = dict.fromkeys([*neutral, "stop", "logprobs", "max_tokens", "echo", "stream"])
+    assert texts(ai.completions.create(**given, extra_body=nulls)) == plain
+
+
+def test_a_missing_model_or_prompt_is_the_default_one(client: httpx.Client) -> None:
+    answer = client.post("/v1/completions", json={"seed": 1}).json()
+    explicit = {"seed": 1, "prompt": "", "model": "gru-ngram", "n": 1, "max_tokens": 16}
+    assert answer["choices"] == client.post("/v1/completions", json=explicit).json()["choices"]
+    assert answer["model"] == "gru-ngram"
+
+
+# ---------------------------------------------------------------- log-probabilities
+
+
+def lists(choice: Any) -> tuple[list[str], list[float], list[dict[str, float]], list[int]]:
+    """The four lists of a choice's logprobs, one entry a token each."""
+    found = choice.logprobs
+    four = (found.tokens, found.token_logprobs, found.top_logprobs, found.text_offset)
+    assert {len(some) for some in four} == {len(found.tokens)}
+    return four
+
+
+@pytest.mark.parametrize("model", [*NAMES, KOREAN])
+def test_echo_with_logprobs_and_no_tokens_scores_a_text_as_score_does(
+    ai: openai.OpenAI, client: httpx.Client, model: str
+) -> None:
+    words = ["emma", "olivia", "a"] if model != KOREAN else [PROMPT, "나라\n"]
+    scored = client.post("/score", json={"words": words, "model": model}).json()["results"]
+    answer = checked(
+        ai.completions.create(model=model, prompt=words, max_tokens=0, logprobs=5, echo=True)
+    )
+    assert texts(answer) == words
+    for choice, word, result in zip(answer.choices, words, scored, strict=True):
+        tokens, logprobs, top, offsets = lists(choice)
+        assert "".join(tokens) == word
+        assert offsets == list(range(len(word)))
+        for token, logprob, best, expected in zip(
+            tokens, logprobs, top, result["characters"], strict=False
+        ):
+            assert token == expected["character"]
+            assert logprob == -expected["nll"]
+            assert best[token] == logprob
+            assert len(best) == (5 if expected["rank"] <= 5 else 6)
+            better = [value for value in best.values() if value > logprob]
+            assert len(better) == min(expected["rank"] - 1, 5)
+        assert choice.finish_reason == "length"
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_logprobs_of_names_that_end_are_their_scores_end_included(
+    ai: openai.OpenAI, client: httpx.Client, model: str
+) -> None:
+    answer = ai.completions.create(
+        model=model, prompt="em", n=20, seed=1, temperature=0.7, logprobs=1, echo=True
+    )
+    ended = [choice for choice in answer.choices if choice.finish_reason == "stop"]
+    assert ended
+    body = {"words": [choice.text for choice in ended], "model": model}
+    for choice, result in zip(
+        ended, client.post("/score", json=body).json()["results"], strict=True
+    ):
+        tokens, logprobs, _, offsets = lists(choice)
+        assert tokens == [character["character"] for character in result["characters"]]
+        assert logprobs == [-character["nll"] for character in result["characters"]]
+        assert math.fsum(logprobs) == pytest.approx(-result["nll"])
+        assert offsets[-1] == len(choice.text)
+
+
+def test_without_echo_the_logprobs_are_those_of_the_text_alone(ai: openai.OpenAI) -> None:
+    given: dict[str, Any] = {"model": "gru-ngram", "prompt": "em", "seed": 4, "n": 9, "logprobs": 3}
+    echoed = ai.completions.create(**given, echo=True)
+    plain = checked(ai.completions.create(**given))
+    for choice, other in zip(plain.choices, echoed.choices, strict=True):
+        tokens, logprobs, top, offsets = lists(choice)
+        assert [tokens, logprobs, top] == [some[2:] for some in lists(other)[:3]]
+        assert "em" + choice.text == other.text
+        assert offsets == list(range(len(tokens)))
+    greedy = ai.completions.create(model="gru-ngram", prompt="", temperature=0, logprobs=0)
+    best = ai.completions.create(model="gru-ngram", prompt="", temperature=0, logprobs=1)
+    assert [len(some) for some in lists(greedy.choices[0])[2]] == [1] * len(
+        lists(greedy.choices[0])[0]
+    )
+    assert lists(best.choices[0]) == lists(greedy.choices[0])  # it took the likeliest
+
+
+def test_nothing_at_all_has_no_logprobs_to_tell(ai: openai.OpenAI) -> None:
+    answer = checked(
+        ai.completions.create(model="bigram", prompt=["", "a"], max_tokens=0, logprobs=2, echo=True)
+    )
+    assert texts(answer) == ["", "a"]
+    assert lists(answer.choices[0]) == ([], [], [], [])
+
+
+def test_the_longest_prompt_has_room_for_its_end(ai: openai.OpenAI, client: httpx.Client) -> None:
+    for model in SMALL:
+        longest = client.get(f"/models/{model}").json()["max_length"]
+        answer = ai.completions.create(
+            model=model, prompt="a" * longest, max_tokens=1, n=3, logprobs=1, echo=True
+        )
+        for choice in answer.choices:
+            assert len(lists(choice)[0]) == longest + 1
+
+
+# ---------------------------------------------------------------- running text
+
+
+def test_korean_text_goes_on_from_a_prompt_as_generate_has_it(
+    ai: openai.OpenAI, client: httpx.Client
+) -> None:
+    query = {"model": KOREAN, "prefix": PROMPT, "seed": 6, "n": 2, "max_length": len(PROMPT) + 20}
+    expected = client.get("/generate", params=query).json()["names"]
+    given: dict[str, Any] = {"model": KOREAN, "seed": 6, "n": 2, "max_tokens": 20}
+    decomposed = unicodedata.normalize("NFD", PROMPT)
+    for prompt in (PROMPT, decomposed):
+        answer = checked(ai.completions.create(prompt=prompt, echo=True, **given))
+        assert texts(answer) == expected
+        assert {choice.finish_reason for choice in answer.choices} == {"length"}
+        assert answer.usage is not None
+        assert answer.usage.completion_tokens == 40
+    assert len(texts(ai.completions.create(model=KOREAN, prompt=PROMPT))[0]) == 16
+    line = ai.completions.create(model=KOREAN, prompt=PROMPT, seed=6, max_tokens=100, stop="\n")
+    assert "\n" not in texts(line)[0]
+
+
+# ---------------------------------------------------------------- models, other clients
+
+
+def test_the_models_are_listed_and_described(ai: openai.OpenAI, client: httpx.Client) -> None:
+    listed = ai.models.list().data
+    assert [model.id for model in listed] == [
+        m["id"] for m in client.get("/models").json()["models"]
+    ]
+    assert {model.object for model in listed} == {"model"}
+    assert all(model.created > 1_700_000_000 for model in listed)
+    for model in listed:
+        assert ai.models.retrieve(model.id) == model
+
+
+def test_the_async_client_gets_the_same(service: Service, ai: openai.OpenAI) -> None:
+    async def ask() -> list[list[str]]:
+        http_client = openai.DefaultAsyncHttpxClient(trust_env=False)
+        async with openai.AsyncOpenAI(**settings(service), http_client=http_client) as made:
+            asked = [
+                made.completions.create(model="gru-ngram", prompt="em", n=4, seed=seed)
+                for seed in range(20)
+            ]
+            return [texts(answer) for answer in await asyncio.gather(*asked)]
+
+    alone = [
+        texts(ai.completions.create(model="gru-ngram", prompt="em", n=4, seed=seed))
+        for seed in range(20)
+    ]
+    assert asyncio.run(ask()) == alone
+
+
+def test_the_id_of_an_answer_is_that_of_its_request(client: httpx.Client) -> None:
+    headers = {"X-Request-ID": "find-me"}
+    response = client.post("/v1/completions", json={}, headers=headers)
+    assert response.json()["id"] == "cmpl-find-me"
