@@ -18,6 +18,7 @@ from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
 from models.score import LIKELIEST
 
 MAX_STOPS = 4
+MAX_STOP_LENGTH = 256
 
 
 class JsonInteger(Integer):
@@ -61,10 +62,10 @@ def _prompts(value: object) -> list[str]:
 
 
 def _stops(value: object) -> list[str]:
-    allowed = f"allowed: a string, or up to {MAX_STOPS} of them, none of them empty"
+    allowed = f"allowed: up to {MAX_STOPS} strings of 1 to {MAX_STOP_LENGTH} characters"
     stops = [] if value is None else _texts(value, f"must be text; {allowed}")
-    if len(stops) > MAX_STOPS or not all(stops):
-        raise fault(f"has the wrong number of items, or an empty one; {allowed}")
+    if len(stops) > MAX_STOPS or not all(1 <= len(stop) <= MAX_STOP_LENGTH for stop in stops):
+        raise fault(f"has too many items, or one that is empty or too long; {allowed}")
     return stops
 
 
@@ -78,15 +79,22 @@ def _neutral(accepts: Callable[[Any], bool], allowed: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-_OneOrMore = WithJsonSchema(
-    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-)
-Flag = Annotated[bool, BeforeValidator(_boolean), WithJsonSchema({"type": "boolean"})]
+def _one_or_more(most: int, **text: int) -> WithJsonSchema:
+    """The schema of a string, or a list of them, or null."""
+    string = {"type": "string", **text}
+    strings = {"type": "array", "items": string, "maxItems": most}
+    return WithJsonSchema({"anyOf": [string, strings, {"type": "null"}]})
+
+
+Flag = Annotated[bool, BeforeValidator(_boolean), WithJsonSchema({"type": ["boolean", "null"]})]
 Penalty = Annotated[
     None,
     _neutral(lambda value: type(value) in (int, float) and value == 0, "0 or null"),
     WithJsonSchema({"type": ["number", "null"], "enum": [0, None]}),
 ]
+
+
+_STOPS_SCHEMA = _one_or_more(MAX_STOPS, minLength=1, maxLength=MAX_STOP_LENGTH)
 
 
 class StreamOptions(Strict):
@@ -104,7 +112,7 @@ class CompletionBody(Strict):
     """Body of POST /v1/completions. A token is a character, or the end of a name."""
 
     model: ModelId | None = None
-    prompt: Annotated[list[str], BeforeValidator(_prompts), _OneOrMore] = Field(
+    prompt: Annotated[list[str], BeforeValidator(_prompts), _one_or_more(MAX_NAMES)] = Field(
         [""], description="What every choice goes on from; or a list of such", examples=["em"]
     )
     n: Annotated[int, JsonInteger(1, MAX_NAMES)] | None = Field(
@@ -134,7 +142,7 @@ class CompletionBody(Strict):
         None, description="Give the log-probability of each token, and of so many alternatives"
     )
     echo: Flag = Field(False, description="Begin each choice with its prompt, logprobs too")
-    stop: Annotated[list[str], BeforeValidator(_stops), _OneOrMore] = Field(
+    stop: Annotated[list[str], BeforeValidator(_stops), _STOPS_SCHEMA] = Field(
         [], description="Cut a choice before the first of these texts; up to 4"
     )
     stream: Flag = Field(False, description="Answer with server-sent events")

@@ -2,8 +2,10 @@
 
 import asyncio
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ NAMES = bundled_ids("lines")
 SMALL = ["bigram", "gru-ngram", "transformer"]
 KOREAN = "korean-gpt"
 PROMPT = "조선은 "
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +248,17 @@ def test_without_echo_the_logprobs_are_those_of_the_text_alone(ai: openai.OpenAI
     assert lists(best.choices[0]) == lists(greedy.choices[0])  # it took the likeliest
 
 
+@pytest.mark.parametrize("model", [*SMALL, KOREAN])
+def test_one_token_after_an_echoed_prompt_is_one_entry_more(ai: openai.OpenAI, model: str) -> None:
+    # Evaluation harnesses ask like this, and leave the last entry out.
+    prompts = ["emma", "a", "zz"] if model != KOREAN else [PROMPT, "나"]
+    given: dict[str, Any] = {"model": model, "prompt": prompts, "n": 5, "logprobs": 1, "echo": True}
+    scored = ai.completions.create(**given, max_tokens=0)
+    drawn = ai.completions.create(**given, max_tokens=1, seed=3)
+    for one, more in zip(scored.choices, drawn.choices, strict=True):
+        assert [some[:-1] for some in lists(more)] == list(lists(one))
+
+
 def test_nothing_at_all_has_no_logprobs_to_tell(ai: openai.OpenAI) -> None:
     answer = checked(
         ai.completions.create(model="bigram", prompt=["", "a"], max_tokens=0, logprobs=2, echo=True)
@@ -313,6 +327,18 @@ def test_the_async_client_gets_the_same(service: Service, ai: openai.OpenAI) -> 
         for seed in range(20)
     ]
     assert asyncio.run(ask()) == alone
+
+
+def test_the_example_of_the_documentation_prints_what_it_says(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = re.findall(r"```python\n(from openai.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    program, _, printed = program.rpartition("  # ")
+    address = program.replace("http://localhost:8000", f"http://127.0.0.1:{service.port}")
+    scope: dict[str, Any] = {}
+    exec(address, scope)
+    scope["client"].close()
+    assert capsys.readouterr().out == printed
 
 
 def test_the_id_of_an_answer_is_that_of_its_request(client: httpx.Client) -> None:
