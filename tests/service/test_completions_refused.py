@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.completion_schemas import CompletionBody, OpenAIProblem
 from app.completions import MAX_READ
-from tests.service.conftest import JSON, PROBLEM_LIMIT_BYTES, Serve, Service
+from tests.service.conftest import JSON, Serve, Service, assert_problem
 from tests.service.openai_client import client_of
 
 PATH = "/v1/completions"
@@ -28,18 +28,9 @@ def assert_openai_problem(
     response: httpx.Response, status: int, parameter: str | None
 ) -> dict[str, Any]:
     """Check that an error is a problem of ours with what OpenAI's clients read; return that."""
-    assert response.status_code == status, response.text[:500]
-    assert response.headers["content-type"] == "application/problem+json"
-    assert len(response.content) <= PROBLEM_LIMIT_BYTES
-    OpenAIProblem.model_validate_json(response.content, strict=True, extra="forbid")
-    problem = response.json()
-    assert problem["status"] == status
-    assert problem["request_id"] == response.headers["x-request-id"]
+    problem = assert_problem(response, status, parameter)
+    OpenAIProblem.model_validate(problem, strict=True, extra="forbid")
     error: dict[str, Any] = problem["error"]
-    assert error["message"] == problem["detail"]
-    assert error["param"] == parameter
-    assert [one["parameter"] for one in problem["errors"]][:1] == ([parameter] if parameter else [])
-    assert error["type"] == ("invalid_request_error" if status < 500 else "server_error")
     return error
 
 
@@ -159,6 +150,8 @@ def test_other_faults_have_the_same_shape(client: httpx.Client) -> None:
     assert_openai_problem(client.get(PATH), 405, None)
     assert_openai_problem(client.get("/v1/models?x=1"), 422, "x")
     assert_openai_problem(client.get("/v1/models/%ff"), 400, None)
+    assert_openai_problem(client.get("/v1/chat"), 404, None)
+    assert "error" not in assert_problem(client.get("/generate?n=0"), 422, "n")
 
 
 def test_a_thousand_faults_still_make_a_short_answer(client: httpx.Client) -> None:
