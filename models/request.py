@@ -11,6 +11,7 @@ characters, its prefix included, and nothing is passed over.
 import math
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import ClassVar
 
 from models.base import LanguageModel
 from models.conditions import Conditions, Filter
@@ -112,11 +113,14 @@ class Job:
         training_names: those that the model was fitted on; for conditions alone.
 
     Attributes:
+        as_drawn: whether a draw that is empty, or has not ended in time, is given like any other.
         done: whether all its names are there, or the budget is spent.
 
     Raises:
         ParameterError: a value of the request is out of this model's range.
     """
+
+    as_drawn: ClassVar[bool] = False
 
     def __init__(
         self,
