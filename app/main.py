@@ -8,14 +8,13 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
 
 from app.catalog import load_catalog
 from app.engine import Engine
 from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.routes import generate, health, models, plots, score, stream
+from app.routes import generate, health, models, page, plots, score, stream
 from app.settings import Settings
 from app.shutdown import Shutdown
 
@@ -72,13 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, score, models, plots, health):
+    for routes in (stream, score, models, plots, health, page):
         app.include_router(routes.router)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
     return app
 
 
