@@ -2,6 +2,7 @@
 
 import { api, Refused } from "./api.js";
 import { byId, element } from "./dom.js";
+import { heldOut } from "./models.js";
 
 const MOST = 10;
 const LEFT_OUT = ["model", "n"];
@@ -16,7 +17,7 @@ export async function compareModels(models, parameters, signal) {
 }
 
 function column(model) {
-  const error = held(model);
+  const error = heldOut(model);
   const title = element("h3", {}, model.id);
   const note = element("p", { className: "hint" }, error ? `NLL ${error.toFixed(3)}` : "");
   return element("div", { className: "column" }, title, note, element("ol", { ariaBusy: "true" }));
@@ -33,11 +34,4 @@ async function fill(place, model, asked, signal) {
     place.append(element("p", { className: "fault" }, error.message));
   }
   list.removeAttribute("aria-busy");
-}
-
-/** NLL on the split that has no name in two parts, or else on any that there is. */
-export function held(model) {
-  const { clean, ...others } = model.evaluation;
-  const split = clean ?? Object.values(others)[0] ?? {};
-  return split.test ?? split.dev;
 }

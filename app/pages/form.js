@@ -60,7 +60,6 @@ export function shapeForm(model) {
     part.hidden = text;
     for (const input of part.querySelectorAll("input")) input.disabled = text;
   }
-  byId("names-title").textContent = text ? "Texts" : "Names";
   byId("prefix-label").textContent = text ? "Goes on from" : "Begins with";
   byId("prefix").rows = text ? 2 : 1;
   document.querySelector('label[for="max_length"]').textContent = text ? "Characters" : "Longest";

@@ -1,15 +1,27 @@
 // What there is to choose from, and what is known of the chosen one.
 
-import { api } from "./api.js";
-import { held } from "./compare.js";
+import { api, Refused } from "./api.js";
 import { byId, element } from "./dom.js";
 
 const KINDS = { lines: "Names", text: "Running text" };
 const count = (number) => number.toLocaleString("en");
 
-/** {default, models} of the service, with the select filled. */
+let served = null;
+
+export const defaultModel = () => served.default;
+
+/** Those that give names, not running text. */
+export const namesModels = () => served.models.filter((model) => model.kind === "lines");
+
+/** The model that is selected; the default one where a link asks for one that is not served. */
+export function chosenModel() {
+  const wanted = byId("model").value || served.default;
+  return served.models.find((model) => model.id === wanted);
+}
+
+/** Ask what is served, and fill the select. */
 export async function loadModels() {
-  const served = await (await api("/models")).json();
+  served = await (await api("/models")).json();
   const groups = Object.entries(KINDS).map(([kind, label]) => {
     const models = served.models.filter((model) => model.kind === kind);
     const options = models.map(({ id }) => {
@@ -19,12 +31,18 @@ export async function loadModels() {
   });
   byId("model").replaceChildren(...groups.filter((group) => group.children.length));
   byId("model").value = served.default;
-  return served;
+}
+
+/** NLL on the split that has no name in two parts, or else on any that there is. */
+export function heldOut(model) {
+  const { clean, ...others } = model.evaluation;
+  const split = clean ?? Object.values(others)[0] ?? {};
+  return split.test ?? split.dev;
 }
 
 /** Show what a model is, and its pictures if they are open. */
 export function describe(model) {
-  const error = held(model);
+  const error = heldOut(model);
   const figures = error ? ` · ${error.toFixed(3)} nats per character held out` : "";
   byId("model-summary").textContent = `${count(model.parameters)} parameters${figures}`;
   byId("about-title").textContent = model.id;
@@ -43,19 +61,27 @@ export function describe(model) {
   showPlots(model);
 }
 
-let shown = "";
 let current = null;
+let pictured = null;
 
 async function showPlots(model) {
   current = model;
-  if (!byId("pictures").open || shown === model.id) return;
-  shown = model.id;
+  if (!byId("pictures").open || pictured === model) return;
+  pictured = model;
   byId("plots").replaceChildren();
-  const { plots } = await (await api(`/models/${encodeURIComponent(model.id)}/plots`)).json();
-  const figures = await Promise.all(plots.map(figure));
-  if (shown !== model.id) return;
-  byId("plots").replaceChildren(...figures);
-  if (!figures.length) byId("plots").textContent = "This model was fitted without pictures.";
+  const found = await plotsOf(model);
+  if (pictured === model) byId("plots").replaceChildren(...found);
+}
+
+async function plotsOf(model) {
+  try {
+    const { plots } = await (await api(`/models/${encodeURIComponent(model.id)}/plots`)).json();
+    if (plots.length) return await Promise.all(plots.map(figure));
+    return ["This model was fitted without pictures."];
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return [error.message];
+  }
 }
 
 /** A picture; what it says in words is its alternative text. */

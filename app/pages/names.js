@@ -20,7 +20,7 @@ export function addName(name) {
   list.append(element("li", {}, button));
 }
 
-/** Call `chosen` with the name that is clicked. */
+/** Call `chosen` with the name that is clicked, and its button. */
 export function onChosen(chosen) {
   list.addEventListener("click", (event) => {
     const button = event.target.closest("button");
@@ -28,7 +28,7 @@ export function onChosen(chosen) {
     unmark();
     button.setAttribute("aria-current", "true");
     reach(button);
-    chosen(button.value);
+    chosen(button.value, button);
   });
 }
 

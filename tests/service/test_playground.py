@@ -220,6 +220,12 @@ def test_a_link_of_another_fingerprint_warns(open_page: Open) -> None:
     expect(page.locator("#changed")).to_contain_text("The model has changed")
 
 
+def test_a_link_to_a_model_that_is_not_served_says_so(open_page: Open) -> None:
+    page = open_page("#seed=42&n=5", refused=True)
+    page.goto("/#seed=42&n=5&model=none")
+    expect(page.locator("#fault")).to_contain_text("no such model")
+
+
 def test_running_text_keeps_its_lines_and_goes_on_from_a_prompt(
     open_page: Open, client: httpx.Client
 ) -> None:
