@@ -62,6 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("namewright"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # routes/page.py has it
         redoc_url=None,
         redirect_slashes=False,
         responses=PROBLEM_RESPONSES,

@@ -57,6 +57,15 @@ def test_a_browser_asks_each_time_and_is_told_that_it_has_the_file(
     assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
 
 
+def test_the_documentation_s_swagger_ui_comes_from_here(client: httpx.Client) -> None:
+    sources = re.findall(r'(?:src|href)="([^"]+)"', client.get("/docs").text)
+    assert "static/swagger-ui-bundle.js" in sources
+    for source in sources:
+        assert client.get(f"/{source}").status_code == 200
+    policy = client.get("/docs").headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+
+
 def test_the_page_asks_no_other_site_for_anything() -> None:
     for name in FILES:
         text = (PAGES / name).read_text(encoding="utf-8")

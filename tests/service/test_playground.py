@@ -375,6 +375,19 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def test_the_documentation_opens_without_another_site(
+    browser: Browser, client: httpx.Client
+) -> None:
+    with opened(browser, base_url=str(client.base_url)) as (page, complaints):
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto("/docs")
+        page.get_by_text("Generate names").click()
+        expect(page.get_by_text("Draw names from a model")).to_be_visible()
+        assert all(url.startswith((str(client.base_url), "data:")) for url in asked)
+        assert complaints == []
+
+
 def test_the_page_says_that_the_service_is_gone_and_goes_on_when_it_is_back(
     browser: Browser, serve: Serve, tmp_path: Path
 ) -> None:
