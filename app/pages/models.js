@@ -52,7 +52,7 @@ export function describe(model) {
     "Held out": error ? `${error.toFixed(3)} nats per character` : "not measured",
     Alphabet: `${count(model.vocabulary.size)} characters`,
     "Fitted on": model.corpus.name,
-    Fingerprint: model.fingerprint.slice(0, 12),
+    Fingerprint: model.fingerprint,
   };
   const rows = Object.entries(facts).map(([name, value]) => {
     return element("div", {}, element("dt", {}, name), element("dd", {}, String(value ?? "")));

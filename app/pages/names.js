@@ -3,7 +3,12 @@
 import { byId, element } from "./dom.js";
 
 const list = byId("list");
-const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+/** How far an arrow key leads: a name, or a row of them. */
+function step(key) {
+  const row = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+  return { ArrowRight: 1, ArrowDown: row, ArrowLeft: -1, ArrowUp: -row }[key];
+}
 
 const buttons = () => [...list.querySelectorAll("button")];
 
@@ -51,7 +56,7 @@ function reach(button) {
 list.addEventListener("keydown", (event) => {
   const all = buttons();
   const here = all.indexOf(document.activeElement);
-  const target = { Home: 0, End: all.length - 1 }[event.key] ?? here + STEPS[event.key];
+  const target = { Home: 0, End: all.length - 1 }[event.key] ?? here + step(event.key);
   if (here < 0 || !all[target]) return;
   event.preventDefault();
   reach(all[target]);

@@ -73,6 +73,12 @@ def test_the_page_asks_no_other_site_for_anything() -> None:
         assert found <= {"http://www.w3.org"}, name  # the namespace of SVG
 
 
+def test_every_request_of_the_page_passes_through_one_function() -> None:
+    asking = re.compile(r"\b(fetch|XMLHttpRequest|EventSource|sendBeacon|WebSocket)\b")
+    found = {name: len(asking.findall((PAGES / name).read_text())) for name in FILES}
+    assert {name: count for name, count in found.items() if count} == {"api.js": 1}
+
+
 @pytest.mark.parametrize(
     "name", ["no.js", "..", "%2E%2E%2Fmain.py", ".", "py.typed", "index.html%2F", "n" * 5000]
 )

@@ -297,7 +297,16 @@ def test_all_is_reached_by_the_keyboard_alone(open_page: Open) -> None:
     page.locator("#compare").focus()
     page.keyboard.press("Tab")
     expect(focused(page)).to_have_text(names(page)[0])
+    first = focused(page).bounding_box()
+    page.keyboard.press("ArrowDown")
+    below = focused(page).bounding_box()
+    assert first is not None
+    assert below is not None
+    assert below["x"] == first["x"]
+    assert below["y"] > first["y"]
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
+    expect(focused(page)).to_have_text(names(page)[1])
     page.keyboard.press("End")
     expect(focused(page)).to_have_text(names(page)[-1])
     page.keyboard.press("Home")
@@ -349,6 +358,13 @@ def test_light_and_dark_follow_the_reader_and_can_be_read(open_page: Open) -> No
             assert contrast(page, selector) >= 4.5, (scheme, selector)
         seen.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert len(seen) == 2
+
+
+def test_names_do_not_move_for_readers_who_want_less_motion(open_page: Open) -> None:
+    for motion, animation in (("no-preference", "appear"), ("reduce", "none")):
+        page = open_page("#seed=42&n=5", reduced_motion=motion)
+        item = page.locator("#list li").first
+        assert item.evaluate("node => getComputedStyle(node).animationName") == animation
 
 
 def contrast(page: Page, selector: str) -> float:
