@@ -6,21 +6,30 @@ it: while it runs, Playwright keeps an event loop in the main thread, which othe
 
 import re
 import shutil
+import signal
+import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.service.conftest import Serve, Service, end, launch
+from tests.service.conftest import STOP_LIMIT_S, Serve, Service, free_port, kill, launch
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 REFUSED = "Failed to load resource"
 """What the browser itself writes to the console for an answer that is an error."""
+
+LONG_MS = 60_000
+"""For what waits on the start of a service."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is on the path")
 
@@ -80,9 +89,9 @@ def names(page: Page) -> list[str]:
     return page.locator("#list button").all_text_contents()
 
 
-def done(page: Page, count: int) -> None:
+def done(page: Page, count: int, limit_ms: float = 10_000) -> None:
     """Wait until so many names are there, and no more are drawn."""
-    expect(page.locator("#status")).to_have_text(re.compile(rf"^{count} "))
+    expect(page.locator("#status")).to_have_text(re.compile(rf"^{count} "), timeout=limit_ms)
 
 
 def generate(page: Page, count: int, **fields: str) -> list[str]:
@@ -404,57 +413,91 @@ def test_the_documentation_opens_without_another_site(
         assert complaints == []
 
 
+@contextmanager
+def listening(port: int, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A service on this port, ready; it may have been ended when this is left."""
+    process = launch(log, PORT=port, MODELS="mixture", DEFAULT_MODEL="mixture")
+    try:
+        for _ in range(600):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).is_success:
+                    break
+            time.sleep(0.1)
+        yield process
+    finally:
+        kill(process.pid)
+        process.wait()
+
+
 def test_the_page_says_that_the_service_is_gone_and_goes_on_when_it_is_back(
-    browser: Browser, serve: Serve, tmp_path: Path
+    browser: Browser, client: httpx.Client, tmp_path: Path
 ) -> None:
-    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
-    with serve(**settings) as service, opened(browser) as (page, complaints):
-        page.goto(str(service.client.base_url))
-        done(page, 24)
-        expected = service.client.get("/generate?seed=7&n=30").json()["names"]
-        end(service.process, service.log)
+    expected = client.get("/generate?model=mixture&seed=7&n=30").json()["names"]
+    port = free_port()
+    with opened(browser) as (page, complaints):
+        with listening(port, tmp_path / "log"):
+            page.goto(f"http://127.0.0.1:{port}/")
+            done(page, 24)
         page.get_by_label("Seed", exact=True).fill("7")
         page.get_by_label("How many").fill("30")
         page.get_by_role("button", name="Generate").click()
         expect(page.locator("#trouble")).to_contain_text("The service does not answer")
-        again = launch(tmp_path / "again", PORT=service.port, **settings)
-        try:
-            expect(page.locator("#trouble")).to_contain_text("is back", timeout=60_000)
+        with listening(port, tmp_path / "again"):
+            expect(page.locator("#trouble")).to_contain_text("is back", timeout=LONG_MS)
             done(page, 30)
             assert names(page) == expected
             expect(page.locator("#trouble")).to_be_hidden()
-        finally:
-            end(again, tmp_path / "again")
         assert [text for text in complaints if not text.startswith(REFUSED)] == []
 
 
-def test_the_page_says_that_the_service_is_busy_and_waits_as_long_as_it_is_told(
-    open_page: Open,
+@pytest.mark.parametrize(
+    "sent", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
+def test_names_that_are_cut_off_go_on_where_they_ended(
+    browser: Browser, client: httpx.Client, tmp_path: Path, sent: signal.Signals
 ) -> None:
-    page = open_page("#seed=42&n=5", refused=True)
-    problem = {"detail": "too many requests are under way", "status": 503, "errors": []}
-    page.route(
-        "**/score?*",
-        lambda route: route.fulfill(status=503, headers={"Retry-After": "1"}, json=problem),
-        times=2,
-    )
-    page.get_by_label("or type one").fill("emma")
-    expect(page.locator("#trouble")).to_contain_text("The service is busy")
-    expect(page.locator("#score tbody tr")).to_have_count(5)
-    expect(page.locator("#trouble")).to_contain_text("is back")
+    query = {"model": "mixture", "seed": "42", "n": "1000", "temperature": "2"}
+    expected = client.get("/generate", params=query).json()["names"]
+    port = free_port()
+    with opened(browser) as (page, complaints):
+        with listening(port, tmp_path / "log") as process:
+            page.goto(f"http://127.0.0.1:{port}/#{urlencode(query)}")
+            expect(page.locator("#list button").nth(15)).to_be_visible()
+            process.send_signal(sent)
+            process.wait(STOP_LIMIT_S)
+        expect(page.locator("#trouble")).to_contain_text("The service does not answer")
+        assert 16 <= len(names(page)) < 1000
+        with listening(port, tmp_path / "again"):
+            done(page, 1000, LONG_MS)
+            assert names(page) == expected
+        assert [text for text in complaints if not text.startswith(REFUSED)] == []
 
 
-def test_names_that_were_cut_off_go_on_where_they_ended(
-    open_page: Open, client: httpx.Client
+def keep_busy(client: httpx.Client, enough: threading.Event, seed: int) -> None:
+    while not enough.is_set():
+        client.get(f"/generate?model=mixture&n=1000&temperature=3&seed={seed}")
+        time.sleep(0.01)
+
+
+def test_the_page_says_that_the_service_is_busy_and_asks_again_later(
+    browser: Browser, serve: Serve
 ) -> None:
-    page = open_page("#seed=1&n=1")
-    query = {"seed": 42, "n": 40}
-    drawn = client.get("/generate", params=query).json()["names"]
-    whole = client.get("/generate/stream", params=query)
-    cut = b"".join(line + b"\n" for line in whole.content.splitlines()[:15])
-    page.route(
-        "**/generate/stream?*",
-        lambda route: route.fulfill(status=200, headers=dict(whole.headers), body=cut),
-        times=1,
-    )
-    assert generate(page, 40, Seed="42") == drawn
+    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram,mixture", "DEFAULT_MODEL": "bigram"}
+    with (
+        serve(**settings) as service,
+        opened(browser) as (page, complaints),
+        ThreadPoolExecutor(2) as pool,
+    ):
+        page.goto(str(service.client.base_url))
+        done(page, 24)
+        enough = threading.Event()
+        for seed in (1, 2):  # one is under way while the other is refused
+            pool.submit(keep_busy, service.client, enough, seed)
+        try:
+            page.get_by_label("or type one").fill("emma")
+            expect(page.locator("#trouble")).to_contain_text("The service is busy")
+        finally:
+            enough.set()
+        expect(page.locator("#trouble")).to_contain_text("is back", timeout=LONG_MS)
+        expect(page.locator("#score tbody tr")).to_have_count(5)
+        assert [text for text in complaints if not text.startswith(REFUSED)] == []
