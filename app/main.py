@@ -8,14 +8,23 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
 
 from app.catalog import load_catalog
 from app.engine import Engine
 from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.routes import completions, generate, health, models, openai_models, plots, score, stream
+from app.routes import (
+    completions,
+    generate,
+    health,
+    models,
+    openai_models,
+    page,
+    plots,
+    score,
+    stream,
+)
 from app.settings import Settings
 from app.shutdown import Shutdown
 
@@ -63,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("namewright"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # routes/page.py has it
         redoc_url=None,
         redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
@@ -72,13 +82,8 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, score, models, plots, completions, openai_models, health):
+    for routes in (stream, score, models, plots, completions, openai_models, health, page):
         app.include_router(routes.router)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
     return app
 
 
