@@ -22,6 +22,7 @@ from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedErro
 from app.pool import Pool, PooledNames, PoolFiller
 from app.tasks import Outcome, Task, settle
 from models.generation import Sampler
+from models.prediction import Prediction
 from models.request import Generated, GenerationRequest, Job
 from models.score import Score, Scoring
 from models.scoring import Scorer
@@ -145,6 +146,17 @@ class Engine:
         scoring = Scoring(served.model, served.checkpoint.vocabulary, words, parameter)
         result: list[Score] = await self._submit(served, scoring)
         return result
+
+    async def predict(self, served: ServedModel, prefix: str) -> Prediction:
+        """What comes after a prefix, done.
+
+        Raises:
+            ParameterError: naming `prefix`: it is too long, or not of the alphabet.
+            OverloadedError, DeadlineExceededError, EngineStoppedError: as above.
+        """
+        prediction = Prediction(served.model, served.checkpoint.vocabulary, prefix)
+        await self._submit(served, prediction)
+        return prediction
 
     async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
         self.check_alive()
