@@ -19,6 +19,7 @@ from app.routes import (
     generate,
     health,
     models,
+    names,
     next_character,
     plots,
     score,
@@ -80,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, score, next_character, models, plots, health):
+    for routes in (stream, names, score, next_character, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)
