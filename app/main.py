@@ -16,6 +16,7 @@ from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
 from app.routes import (
+    compare,
     generate,
     health,
     models,
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, names, score, next_character, models, plots, health):
+    for routes in (stream, names, compare, score, next_character, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)
