@@ -13,7 +13,11 @@ Key = Annotated[
     Path(
         description="Any text, percent-encoded; slashes need not be",
         examples=["customer/4711"],
-        json_schema_extra={"minLength": 1, "maxLength": KEY_LIMIT},
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": KEY_LIMIT,
+            "pattern": r"^[^\u0000-\u001f\u007f]+$",  # what no path may hold
+        },
     ),
 ]
 

@@ -119,6 +119,13 @@ def test_slashes_may_be_encoded_or_not(client: httpx.Client) -> None:
     assert plain["key"] == "a/b"
 
 
+def test_dots_are_a_key_where_the_client_leaves_them(service: Service) -> None:
+    for key in (".", "..", "a/../b"):
+        response = request(service.port, f"/names/{key}?model=bigram".encode())
+        assert response.status_code == 200
+        assert response.json()["key"] == key
+
+
 def test_spellings_of_a_text_are_one_key_but_capitals_are_others(client: httpx.Client) -> None:
     composed, decomposed = (name_of(client, key) for key in ("caf\u00e9", "cafe\u0301"))
     assert composed == decomposed
