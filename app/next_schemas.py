@@ -25,7 +25,7 @@ class NextQuery(SamplingQuery, ModelQuery):
 class NextCharacter(BaseModel):
     """A character that may come next."""
 
-    character: str = Field(description='The character; "" is the end of a name')
+    character: str = Field(description='The character; "" is the end of a name', examples=["m"])
     probability: float
     nll: float | None = Field(description="-ln probability, nats; null where that is 0")
 

@@ -97,6 +97,7 @@ def test_a_prediction_that_is_dropped_leaves_its_slot_to_a_word(make_model):
     steps_to_score(scorer, scoring)
     assert scoring.result() == score(*served, ["ab"] * 1024)
     assert len(dropped.log_probs) == 0
+    assert not hasattr(scoring, "log_probs")
 
 
 @pytest.mark.parametrize("sampling", RESHAPED, ids=str)
