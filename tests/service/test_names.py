@@ -57,8 +57,9 @@ def replayed(client: httpx.Client, answer: dict[str, Any]) -> dict[str, Any]:
 def test_a_key_always_gets_the_same_name_and_generate_gives_it_too(
     client: httpx.Client, model: str
 ) -> None:
-    answers = [name_of(client, f"user-{i}", model=model) for i in range(8)]
-    assert [name_of(client, f"user-{i}", model=model) for i in range(8)] == answers
+    given = {"model": model, "max_length": 15}
+    answers = [name_of(client, f"user-{i}", **given) for i in range(8)]
+    assert [name_of(client, f"user-{i}", **given) for i in range(8)] == answers
     assert len({answer["name"] for answer in answers}) > 4
     for i, answer in enumerate(answers):
         assert answer["key"] == f"user-{i}"
