@@ -15,10 +15,13 @@ from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
 from app.routes import (
+    compare,
     completions,
     generate,
     health,
     models,
+    names,
+    next_character,
     openai_models,
     page,
     plots,
@@ -82,8 +85,11 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, score, models, plots, completions, openai_models, health, page):
-        app.include_router(routes.router)
+    for module in (
+        stream, names, compare, score, next_character, models, plots, completions,
+        openai_models, health, page,
+    ):  # fmt: skip
+        app.include_router(module.router)
     return app
 
 
