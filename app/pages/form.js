@@ -14,9 +14,11 @@ export function readForm() {
 /** Set every field to its parameter, or to nothing. */
 export function fillForm(parameters) {
   for (const field of form.elements) {
-    if (field.name) field.value = parameters.get(field.name) ?? field.defaultValue ?? "";
+    if (field.type === "checkbox") field.checked = parameters.get(field.name) === field.value;
+    else if (field.name) field.value = parameters.get(field.name) ?? field.defaultValue ?? "";
   }
-  byId("more-parameters").open = ["top_k", "top_p", "min_p", "offset"].some((name) => parameters.has(name));
+  const more = byId("more-parameters");
+  more.open = [...more.querySelectorAll("input")].some((field) => parameters.has(field.name));
   slideTemperature();
 }
 

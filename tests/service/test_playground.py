@@ -130,6 +130,24 @@ def test_names_are_there_at_once_and_the_form_draws_those_of_the_service(
     assert names(page) == client.get("/generate", params=query | {"n": 80}).json()["names"]
 
 
+def test_conditions_are_asked_for_and_stand_in_the_link(
+    open_page: Open, client: httpx.Client
+) -> None:
+    page = open_page()
+    page.get_by_text("More settings").click()
+    page.get_by_label("not in the training data").check()
+    given = {"Seed": "7", "Ends_with": "n", "Pattern": "?a*", "Without": "y,dd"}
+    shown = generate(page, 20, **given)
+    query = {"n": 20, "seed": "7", "suffix": "n", "pattern": "?a*", "exclude": "y,dd"}
+    query |= {"novel": "true"}
+    assert shown == client.get("/generate", params=query).json()["names"]
+    replayed = open_page(page.evaluate("location.hash"))
+    done(replayed, 20)
+    assert names(replayed) == shown
+    assert replayed.get_by_label("not in the training data").is_checked()
+    expect(replayed.get_by_label("Pattern")).to_have_value("?a*")
+
+
 def test_a_name_that_is_clicked_shows_its_scores(open_page: Open, client: httpx.Client) -> None:
     page = open_page("#seed=42&n=5")
     name = names(page)[1]
