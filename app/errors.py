@@ -64,6 +64,31 @@ class PlotNotFoundError(ParameterError):
         super().__init__(parameter, f"no such picture; {having}")
 
 
+class FingerprintMismatchError(ParameterError):
+    """A caller counts on another model than the one that is served.
+
+    Args:
+        model: its id.
+        served: its fingerprint.
+    """
+
+    def __init__(self, model: str, served: str) -> None:
+        super().__init__("fingerprint", f"is not that of {model}, which is {served}")
+
+
+class NotAcceptableError(ParameterError):
+    """An answer can be had, but in no format that the caller takes.
+
+    Args:
+        available: the media types that there are.
+    """
+
+    def __init__(self, available: tuple[str, ...]) -> None:
+        super().__init__(
+            "Accept", f"takes nothing that there is; available: {', '.join(available)}"
+        )
+
+
 class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
@@ -83,6 +108,8 @@ class UnsupportedMediaTypeError(NamewrightError):
 STATUS: dict[type[NamewrightError], int] = {
     ModelNotFoundError: 404,
     PlotNotFoundError: 404,
+    NotAcceptableError: 406,
+    FingerprintMismatchError: 409,
     UnsupportedMediaTypeError: 415,
     ParameterError: 422,
     OverloadedError: 503,

@@ -15,7 +15,7 @@ from app.engine import Engine
 from app.errors import add_error_handlers
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import PROBLEM_RESPONSES, DescribedApp
-from app.routes import generate, health, models, plots, score, stream
+from app.routes import generate, generate_many, health, models, plots, score, stream
 from app.settings import Settings
 from app.shutdown import Shutdown
 
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
         app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
-    for routes in (stream, score, models, plots, health):
+    for routes in (generate_many, stream, score, models, plots, health):
         app.include_router(routes.router)
 
     @app.get("/", include_in_schema=False)

@@ -176,6 +176,7 @@ def test_every_parameter_of_the_service_is_an_option(run: Run) -> None:
         (["--min-length", "5", "--max-length", "4"], "--min-length: is out of range"),
         (["--model", "nope"], "--model: no such model; served here: bigram, "),
         (["--model", "../bigram"], "--model: no such model"),
+        (["--fingerprint", "x"], "--fingerprint: is not that of bigram, which is "),
         (["--format", "xml"], "--format: "),
         (["--scores"], "--scores: has no place in text; add --format"),
         (["--top", "5"], "unrecognized arguments: --top 5"),

@@ -1,0 +1,50 @@
+"""How long an answer may be kept, and whether its caller has it already.
+
+What a seed gives is settled before it is drawn, so the ETag of such an answer is a hash of all
+that decides its bytes, and a caller who has them costs the engine nothing.
+
+Source: RFC 9110, sections 8.8.3 and 13.1.2; RFC 9111.
+"""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Request
+
+from app.encoding import encode
+
+NOT_KEPT = "no-store"
+"""For what no one will be given again: each answer has a seed of its own."""
+KEPT_A_DAY = "public, max-age=86400"
+"""For what a seed gives. Not `immutable`: the model behind an address may be replaced."""
+KEPT = "public, max-age=31536000, immutable"
+"""For what a seed and a fingerprint give: another model's answer is an error."""
+
+
+def etag_of(*decisive: Any) -> str:
+    """A strong ETag; `decisive` is all that decides the bytes, but for the code that writes them.
+
+    Args:
+        decisive: JSON values.
+    """
+    content = encode([_version(), *decisive]).encode()
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def known_as(request: Request, etag: str) -> str | None:
+    """The ETag under which If-None-Match names `etag`; None where it does not.
+
+    An answer that was compressed has the weak form, and must hear of that form again.
+    """
+    values = request.headers.getlist("if-none-match")
+    known = [value.strip() for value in ",".join(values).split(",")]
+    if etag in known or known == ["*"]:
+        return etag
+    return f"W/{etag}" if f"W/{etag}" in known else None
+
+
+@cache
+def _version() -> str:
+    return version("namewright")
