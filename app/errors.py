@@ -147,8 +147,6 @@ def problem(
         "errors": errors or [],
         "request_id": request.scope.get("request_id", ""),
     }
-    # The middleware sets the id on every other answer, but a 500 is made outside of it.
-    headers = (headers or {}) | {"X-Request-ID": content["request_id"]}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
@@ -207,7 +205,7 @@ def _allowed_methods(request: Request) -> list[str]:
     """Of all routes of a path; the router itself only names those of the first."""
     allowed = []
     for method in _METHODS:
-        scope = {**request.scope, "method": method}
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             allowed.append(method)
     return allowed

@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
 from app.catalog import load_catalog
+from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
-from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
-from app.openapi import PROBLEM_RESPONSES, DescribedApp
+from app.openapi import PROBLEM_RESPONSES
 from app.routes import generate, generate_many, health, models, plots, score, stream
 from app.settings import Settings
 from app.shutdown import Shutdown
@@ -58,7 +58,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         app.state.engine.stop()
 
-    app = DescribedApp(
+    app = EdgedApp(
+        wrappers(settings),
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
@@ -69,8 +70,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     add_error_handlers(app)
     app.state.max_body_bytes = settings.max_body_bytes
-    for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
-        app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
     for routes in (generate_many, stream, score, models, plots, health):
         app.include_router(routes.router)

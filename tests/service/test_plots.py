@@ -129,7 +129,7 @@ def test_parameters_and_other_methods_are_refused(client: httpx.Client, path: st
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         response = client.request(method, path)
         assert_problem(response, 405)
-        assert response.headers["allow"] == "GET"
+        assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_a_model_s_description_is_what_it_was(client: httpx.Client) -> None:
