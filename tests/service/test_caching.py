@@ -1,5 +1,7 @@
 """How long answers may be kept, and fingerprints that are pinned, on a real server."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 
@@ -107,6 +109,20 @@ def test_an_etag_holds_over_a_restart_and_on_any_server(client: httpx.Client, se
     etag = ask(client).headers["etag"]
     with serve(MODELS="bigram", DEFAULT_MODEL="bigram") as other:
         assert ask(other.client, etag).status_code == 304
+
+
+def test_nothing_is_drawn_for_those_who_have_it(client: httpx.Client, serve: Serve) -> None:
+    etag = ask(client).headers["etag"]
+    rare = "/generate?n=1000&min_length=40"
+    with (
+        serve(QUEUE_SIZE=1, MODELS="bigram", DEFAULT_MODEL="bigram") as full,
+        ThreadPoolExecutor(3) as others,
+    ):
+        # There is but one place to draw, and it is taken nearly all the time.
+        busy = [others.submit(full.client.get, rare) for _ in range(60)]
+        found = [ask(full.client, etag).status_code for _ in range(300)]
+        assert 503 in {each.result().status_code for each in busy}
+    assert set(found) == {304}
 
 
 def test_a_request_in_error_is_an_error_whatever_its_caller_has(client: httpx.Client) -> None:
