@@ -10,7 +10,7 @@ from models.randomness import SEED_LIMIT, SEED_TEXT_LIMIT
 
 _SEED_SCHEMA = {
     "anyOf": [
-        {"type": "integer", "minimum": 0, "maximum": SEED_LIMIT - 1},
+        {"type": "integer", "minimum": 0, "exclusiveMaximum": SEED_LIMIT},  # exact as a float
         {"type": "string", "minLength": 1, "maxLength": SEED_TEXT_LIMIT},
     ]
 }

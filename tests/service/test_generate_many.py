@@ -72,6 +72,21 @@ def test_an_empty_object_asks_for_ten_names(client: httpx.Client) -> None:
     assert len(post(client, {}).json()["names"]) == 10
 
 
+def test_the_description_has_json_s_own_types(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()["components"]["schemas"]["GenerateBody"]
+    fields = described["properties"]
+    assert set(fields) == set(GenerateQuery.model_fields)
+    assert fields["n"]["type"] == "integer"
+    assert fields["scores"]["type"] == "boolean"
+    integer, text, null = fields["seed"]["anyOf"]
+    assert (integer["type"], integer["minimum"], integer["exclusiveMaximum"]) == (
+        "integer",
+        0,
+        2**64,
+    )
+    assert (text["type"], null["type"]) == ("string", "null")
+
+
 def test_accept_decides_here_too(client: httpx.Client) -> None:
     headers = JSON | {"Accept": "text/plain"}
     response = client.post("/generate", content=b'{"seed": 1, "n": 2}', headers=headers)
