@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 from fastapi import Request
 
-from app.bulk import Bulk, End
+from app.bulk import End
 from app.bulk_formats import Csv, Format, JsonLines, Text
 from app.errors import NotAcceptableError
 from app.negotiation import best_media_type
 from app.stream_schemas import line_schema
 from models.errors import ParameterError
-from models.request import Generated, GenerationRequest
+from models.request import Generated
 
 FormatName = Literal["json", "text", "csv", "jsonl"]
 
@@ -79,11 +79,11 @@ def bulk_format(chosen: FormatName, scores: bool) -> Format:
     return Text()
 
 
-def write_all(
-    written: Format, generated: Generated, request: GenerationRequest, about: dict[str, Any]
-) -> bytes:
+def write_all(written: Format, generated: Generated, about: dict[str, Any]) -> bytes:
     """A whole answer; `about` is the request as applied."""
-    bulk = Bulk(request, request.n)
-    names = written.names(bulk.take(generated), 0)
-    end = written.end(bulk.summary(bulk.end or End.EXHAUSTED) | about)
-    return written.begin(about) + names + end
+    end = {
+        "end": End.EXHAUSTED if generated.exhausted else End.COMPLETE,
+        "count": len(generated.names),
+        "next_offset": generated.next_offset,
+    }
+    return written.begin(about) + written.names(generated.names, 0) + written.end(end | about)

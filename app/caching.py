@@ -33,16 +33,11 @@ def etag_of(*decisive: Any) -> str:
     return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-def known_as(request: Request, etag: str) -> str | None:
-    """The ETag under which If-None-Match names `etag`; None where it does not.
-
-    An answer that was compressed has the weak form, and must hear of that form again.
-    """
-    values = request.headers.getlist("if-none-match")
-    known = [value.strip() for value in ",".join(values).split(",")]
-    if etag in known or known == ["*"]:
-        return etag
-    return f"W/{etag}" if f"W/{etag}" in known else None
+def is_known(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names `etag`, its weak form, or anything."""
+    given = ",".join(request.headers.getlist("if-none-match"))
+    known = [value.strip().removeprefix("W/") for value in given.split(",")]
+    return etag in known or known == ["*"]
 
 
 @cache

@@ -40,8 +40,8 @@ class GzipMiddleware:
             if message["type"] == "http.response.start" and _is_large(message):
                 held = message  # until it is known whether it comes in one piece
                 return
-            if message.get("status") == 304:  # it renews the headers that a cache has
-                _vary(message)
+            if message.get("status") == 304:
+                _renew(message, scope)
             if held is not None:
                 start, held = held, None
                 if not message.get("more_body"):
@@ -56,7 +56,12 @@ class GzipMiddleware:
 
 
 def _is_large(start: Message) -> bool:
-    """Whether compressing would pay; of the raw headers, since most answers are small."""
+    """Whether compressing would pay; of the raw headers, since most answers are small.
+
+    A part of a file, 206, is counted in bytes of the file as it is.
+    """
+    if start["status"] == 206:
+        return False
     for name, value in start.get("headers", ()):
         if name == b"content-length":
             return int(value) >= FEWEST_BYTES and _is_text(start)
@@ -71,6 +76,16 @@ def _is_text(start: Message) -> bool:
 def _vary(start: Message) -> None:
     """Tell caches that there are two forms."""
     MutableHeaders(raw=start["headers"]).add_vary_header("Accept-Encoding")
+
+
+def _renew(start: Message, scope: Scope) -> None:
+    """Give a 304 the headers of the answer that its caller has, which may be compressed."""
+    _vary(start)
+    headers = MutableHeaders(raw=start["headers"])
+    etag = headers.get("etag", "")
+    given = ",".join(Headers(scope=scope).getlist("if-none-match"))
+    if etag.startswith('"') and f"W/{etag}" in given:
+        headers["ETag"] = f"W/{etag}"
 
 
 def _takes_gzip(scope: Scope) -> bool:

@@ -13,7 +13,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -51,6 +51,9 @@ class Engine:
             its tree is filled while there is nothing else to do; None: there is none.
         pool_names: of the default model to have ready for requests that `take` them.
         deadline_s: seconds that a request may take.
+
+    Attributes:
+        deadline_s: as given.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Engine:
         deadline_s: float = 30,
     ) -> None:
         self._queue_size = queue_size
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         served = {model.id: model for model in models}
         shares = _share_out(tree_bytes, served, default)
         self._pending = 0  # touched on the event loop alone
@@ -124,7 +127,8 @@ class Engine:
             DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
-        job = Job(request, served.model, served.checkpoint.vocabulary)
+        checkpoint = served.checkpoint
+        job = Job(request, served.model, checkpoint.vocabulary, checkpoint.training_names)
         result: Generated = await self._submit(served, job)
         return result
 
@@ -146,7 +150,8 @@ class Engine:
         result: list[Score] = await self._submit(served, scoring)
         return result
 
-    async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
+    async def work_on(self, served: ServedModel, works: Sequence[Job | Scoring]) -> list[Any]:
+        """Results of work made for a model, in one place of the queue; raises as `generate`."""
         self.check_alive()
         if self._pending >= self._queue_size:
             raise OverloadedError(
@@ -154,19 +159,26 @@ class Engine:
             )
         self._pending += 1
         loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        timer = loop.call_later(self._deadline_s, self._expire, future)
+        futures = [loop.create_future() for _ in works]
+        timer = loop.call_later(self.deadline_s, self._expire, futures)
         try:
-            self._inbox.put((work, Task(served, future)))
-            return await future
+            for work, future in zip(works, futures, strict=True):
+                self._inbox.put((work, Task(served, future)))
+            return await asyncio.gather(*futures)
         finally:
+            for future in futures:
+                future.cancel()
             timer.cancel()
             self._pending -= 1
 
-    def _expire(self, future: "asyncio.Future[Any]") -> None:
-        if not future.done():
-            message = f"this was not done in {self._deadline_s:g} s, the most it may take"
-            future.set_exception(DeadlineExceededError(message))
+    async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
+        return (await self.work_on(served, [work]))[0]
+
+    def _expire(self, futures: "list[asyncio.Future[Any]]") -> None:
+        message = f"this was not done in {self.deadline_s:g} s, the most it may take"
+        for future in futures:
+            if not future.done():
+                future.set_exception(DeadlineExceededError(message))
 
     # ------------------------------------------------ the worker thread
 

@@ -5,7 +5,8 @@
      "errors": [{"parameter": "top_k", "message": "is out of range; ..."}],
      "request_id": "..."}
 
-Nothing here repeats a caller's input, but for parameter names, shortened.
+Under /v1 there is an `error` too, for OpenAI's clients. Nothing here repeats a caller's
+input, but for parameter names, shortened.
 """
 
 import json
@@ -19,6 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from app import openai_errors
 from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
 
 MEDIA_TYPE = "application/problem+json"
@@ -147,6 +149,8 @@ def problem(
         "errors": errors or [],
         "request_id": request.scope.get("request_id", ""),
     }
+    if request.scope.get("path", "").startswith(openai_errors.PREFIX):
+        content["error"] = openai_errors.error_member(content)
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 

@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, field in GenerateOptions.model_fields.items():
         default = f" (default: {field.default})" if field.default else ""
         text = f"{field.description}{default}".replace("%", "%%")
-        if name == "scores":
+        if field.default is False:
             parser.add_argument(_flag(name), action="store_const", const="true", help=text)
         else:
             parser.add_argument(_flag(name), dest=name, help=text, metavar=name.upper())
@@ -107,7 +107,7 @@ def _generate(options: GenerateOptions, settings: Settings) -> int:
     served.check_fingerprint(options.fingerprint)
     request = to_request(options)
     bulk = Bulk(request, options.n)
-    Job(bulk.request(), served.model, served.checkpoint.vocabulary)  # refuses what cannot be
+    _job(served, bulk.request())  # refuses what cannot be
     if options.seed is None:
         sys.stderr.write(f"the same names again: --seed {request.seed}\n")
     about = as_applied(options, served, request)
@@ -155,7 +155,7 @@ def _write_names(written: Format, served: ServedModel, bulk: Bulk, tree_bytes: i
 
 
 def _draw(sampler: Sampler, served: ServedModel, request: GenerationRequest) -> Generated:
-    job = Job(request, served.model, served.checkpoint.vocabulary)
+    job = _job(served, request)
     sampler.add(job)
     while not job.done:
         sampler.step()
@@ -165,3 +165,8 @@ def _draw(sampler: Sampler, served: ServedModel, request: GenerationRequest) -> 
 def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _job(served: ServedModel, request: GenerationRequest) -> Job:
+    checkpoint = served.checkpoint
+    return Job(request, served.model, checkpoint.vocabulary, checkpoint.training_names)

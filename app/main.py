@@ -8,14 +8,24 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
-from starlette.responses import RedirectResponse
 
 from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
 from app.openapi import PROBLEM_RESPONSES
-from app.routes import generate, generate_many, health, models, plots, score, stream
+from app.routes import (
+    completions,
+    generate,
+    generate_many,
+    health,
+    models,
+    openai_models,
+    page,
+    plots,
+    score,
+    stream,
+)
 from app.settings import Settings
 from app.shutdown import Shutdown
 
@@ -64,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("namewright"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # routes/page.py has it
         redoc_url=None,
         redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
@@ -71,13 +82,18 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     app.state.max_body_bytes = settings.max_body_bytes
     generate.add_generate(app)
-    for routes in (generate_many, stream, score, models, plots, health):
+    for routes in (
+        generate_many,
+        stream,
+        score,
+        models,
+        plots,
+        completions,
+        openai_models,
+        health,
+        page,
+    ):
         app.include_router(routes.router)
-
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
     return app
 
 

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from app.catalog import ServedModel
 from app.schemas import NamesQuery
+from models.conditions import Conditions
 from models.randomness import draw_seed, reads_as_integer, seed_from_text
 from models.request import GenerationRequest
 from models.sampling import SamplingParams
@@ -23,6 +24,9 @@ def to_request(query: NamesQuery) -> GenerationRequest:
         min_length=query.min_length,
         max_length=query.max_length,
         scores=query.scores,
+        conditions=Conditions(
+            query.suffix, query.contains, query.pattern, query.exclude, query.novel
+        ),
     )
 
 
@@ -43,6 +47,11 @@ def as_applied(
         "prefix": normalize(query.prefix),
         "min_length": query.min_length,
         "max_length": query.max_length or served.default_length,
+        "suffix": normalize(query.suffix),
+        "contains": normalize(query.contains),
+        "pattern": normalize(query.pattern),
+        "exclude": normalize(query.exclude),
+        "novel": query.novel,
     }
 
 

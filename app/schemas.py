@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.parameters import Boolean, Integer, Number, SeedText
+from models.conditions import MAX_EXCLUDED
 from models.request import MAX_NAMES, MAX_OFFSET
 from models.rows import TEXT_LIMIT
 from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
@@ -71,6 +72,19 @@ class NamesQuery(Strict):
         description="Most characters of a name, exactly as many of running text; if not given, "
         "all that the model can hold, of running text at most 100",
     )
+    suffix: str = Field("", description="What every name ends with")
+    contains: str = Field("", description="What is somewhere in every name")
+    pattern: str = Field(
+        "",
+        description="What every name is like: `?` is any one character, `*` any run of them",
+        examples=["m?r*a"],
+    )
+    exclude: str = Field(
+        "",
+        description=f"What is in no name: up to {MAX_EXCLUDED} strings, separated by commas",
+        examples=["x,q,zz"],
+    )
+    novel: Boolean = Field(False, description="Leave out names that the model was fitted on")
     scores: Boolean = Field(False, description="Give each name's index and NLL too")
 
 
@@ -78,6 +92,7 @@ class GenerateQuery(NamesQuery):
     """Parameters of GET /generate."""
 
     n: Annotated[int, Integer(1, MAX_NAMES)] = Field(10, description="How many names")
+    unique: Boolean = Field(False, description="Leave out names that are in this answer already")
     format: Literal["json", "text", "csv", "jsonl"] | None = Field(
         None, description="How names are written; if not given, what Accept likes best of these"
     )
@@ -135,6 +150,11 @@ class AppliedAnswer(BaseModel):
     prefix: str
     min_length: int
     max_length: int
+    suffix: str
+    contains: str
+    pattern: str
+    exclude: str
+    novel: bool
 
 
 class GenerateAnswer(AppliedAnswer):
@@ -147,8 +167,12 @@ class GenerateAnswer(AppliedAnswer):
         description="As given; where the names begin in the stream, if the server chose it"
     )
     next_offset: int = Field(description="The offset that continues the stream")
-    exhausted: bool = Field(description="Fewer than n: the budget of 10 n + 1000 draws ended first")
+    exhausted: bool = Field(
+        description="Fewer than n: the budget of 10 n + 1000 draws, with conditions 50,000 more, "
+        "ended first"
+    )
     acceptance_rate: float = Field(description="Share of draws that gave a name")
+    unique: bool
 
 
 class CharacterAnswer(BaseModel):

@@ -20,6 +20,8 @@ from models.vocabulary import Vocabulary
 
 _PATIENCE = 2
 """Passes of drafts that a few exact readers wait for company."""
+_GROWTH_PATIENCE = 8
+"""The same where no name needs them: the tree grows under load too, but slows no one much."""
 _GROWTH = 1 << 40
 """Owner of a reader that reads for the tree alone; no slot."""
 
@@ -50,7 +52,7 @@ class Evaluator:
         self._exact = Readers(Rows(model, vocabulary), self._limit)
         # Of each exact reader: the key of what it reads where the tree is to learn it.
         self._learns = np.full(ROWS, UNKNOWN, dtype=np.int64)
-        self._kept_waiting = 0  # exact readers, for so many passes
+        self._passes = self._last_exact = 0  # of drafts: how many, and after which exact ones
         self._awaited = False  # whether names wait for what is being learned
         self._drafts: Readers | None = None
         self._error: float | None = None  # of drafts; not known before the first is needed
@@ -63,8 +65,8 @@ class Evaluator:
     def take(self, slots: Slots) -> Slots:
         """Give idle readers to names that wait, those first that come first.
 
-        While the tree learns, exact readers read for it, one at a prefix: the other names there
-        will find it in the tree.
+        While the tree learns, one of several names at a prefix has it read exactly: the others
+        there will find it in the tree.
 
         Returns:
             (B,) whether a slot's name is being read for now.
@@ -73,9 +75,21 @@ class Evaluator:
         drafts = None if exact.all() else self._make_drafts()
         if drafts is None:
             exact[:] = True
+        elif not self._tree.full:
+            exact |= self._shared(slots)
+        taken = np.zeros(len(slots), dtype=bool)
+        taken[exact] = self._take_exact(slots[exact])
+        if drafts:
+            chosen = np.flatnonzero(~exact)[: len(idle := drafts.idle)]
+            self._begin(drafts, idle[: len(chosen)], slots[chosen])
+            taken[chosen] = True
+        return taken
+
+    def _take_exact(self, slots: Slots) -> NDArray[np.bool_]:
+        """The same for (B,) names that need exact readers."""
         first, known_soon = self._learnable(slots)
         self._awaited = bool(known_soon.any())
-        chosen = np.flatnonzero((exact & ~known_soon) | first)
+        chosen = np.flatnonzero(~known_soon)
         idle = self._idle_exact(len(chosen))
         chosen = chosen[: len(idle)]
         readers = idle[: len(chosen)]
@@ -83,12 +97,6 @@ class Evaluator:
         self._learns[readers] = np.where(first[chosen], self._names.key[slots[chosen]], UNKNOWN)
         taken = np.zeros(len(slots), dtype=bool)
         taken[chosen] = True
-        if drafts:
-            # What finds no exact reader need not wait for one, unless it is about to be known.
-            learned = np.isin(self._names.key[slots], self._learns) & known_soon
-            chosen = np.flatnonzero(~taken & ~exact & ~learned)[: len(idle := drafts.idle)]
-            self._begin(drafts, idle[: len(chosen)], slots[chosen])
-            taken[chosen] = True
         return taken
 
     def step(self) -> tuple[Slots, Slots]:
@@ -99,23 +107,35 @@ class Evaluator:
             an exact reader; neither has a reader any more.
         """
         ready = waiting = _NO_SLOTS
-        drafting = self._drafts is not None and self._drafts.busy
+        drafting = self._drafts is not None and self._drafts.busy > 0
         if self._drafts and drafting:
             waiting = self._advance_drafts(self._drafts)
-        # What is read for the tree alone comes along, and is gone for if a name waits for it.
-        busy = self._exact.busy
-        if not self._awaited:
-            busy -= int((self._exact.owner == _GROWTH).sum())
-        if busy:
-            self._kept_waiting += 1
-            alone = not drafting or not self._tree.full
-            if alone or busy >= ROWS // 2 or self._kept_waiting > _PATIENCE:
-                self._kept_waiting = 0
-                ready = self._advance_exact()
+            self._passes += 1
+        if self._exact_is_due(drafting):
+            self._last_exact = self._passes
+            ready = self._advance_exact()
         return ready, waiting
+
+    def _exact_is_due(self, drafting: bool) -> bool:
+        """Whether to make an exact pass now; beside drafts it waits for company, but not long."""
+        for_tree = int((self._exact.owner == _GROWTH).sum())
+        needed = self._exact.busy - (0 if self._awaited else for_tree)
+        if not drafting:
+            return needed > 0
+        if not for_tree:
+            self._begin_growth()
+        waited = self._passes - self._last_exact
+        due = needed >= ROWS // 2 or waited > (_PATIENCE if needed else _GROWTH_PATIENCE)
+        return due and self._exact.busy > 0
 
     def grow(self) -> None:
         """A pass for the tree alone, which learns the likeliest prefixes that it lacks."""
+        self._begin_growth()
+        if self._exact.busy:
+            self._advance_exact()
+
+    def _begin_growth(self) -> None:
+        """Let idle exact readers read for the tree alone."""
         if self._growth is None or self._growth.over:
             return
         keys = self._growth.propose(len(idle := self._exact.idle))
@@ -127,8 +147,6 @@ class Evaluator:
             self._exact.begin(readers, owners, token_ids, lengths)
             self._skip(self._exact, readers, self._tree.parents(keys))
             self._learns[readers] = keys
-        if self._exact.busy:
-            self._advance_exact()
 
     def stop(self, slots: Slots) -> None:
         """Read no more for some names."""
@@ -156,6 +174,13 @@ class Evaluator:
     def _release_exact(self, readers: Indexes) -> None:
         self._exact.release(readers)
         self._learns[readers] = UNKNOWN
+
+    def _shared(self, slots: Slots) -> NDArray[np.bool_]:
+        """(B,) whether others wait at the same prefix, which the tree could learn."""
+        keys = self._names.key[slots]
+        _, at, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        shared: NDArray[np.bool_] = (counts[at] > 1) & (keys != UNKNOWN)
+        return shared
 
     def _learnable(self, slots: Slots) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(B,) one slot of each prefix that the tree could learn, and (B,) the others there."""
@@ -191,7 +216,7 @@ class Evaluator:
         self._names.move(slots, nodes, self._tree)
         going_on = ~self._names.finish(slots)
         elsewhere = self._tree.find(self._names.key[slots]) != NONE
-        if self._drafts and self._tree.full:  # a draft will do again
+        if self._drafts:  # one will do again
             elsewhere |= ~self._names.exact[slots]
         self._exact.release(ended[~going_on | elsewhere])
         follow = going_on & ~elsewhere

@@ -60,6 +60,7 @@ class NamesInFlight:
         self._forced = np.zeros(slots, dtype=np.int64)
         self._max_length = np.zeros(slots, dtype=np.int64)
         self._min_length = np.zeros(slots, dtype=np.int64)
+        self._as_drawn = np.zeros(slots, dtype=bool)
         self._kind = np.zeros(slots, dtype=np.int64)
         self._kinds: dict[SamplingParams, int] = {}
         self._last_kind = 0
@@ -91,6 +92,7 @@ class NamesInFlight:
             self._forced[own] = len(job.prefix)
             self._max_length[own] = job.max_length
             self._min_length[own] = job.request.min_length
+            self._as_drawn[own] = job.as_drawn
             self.exact[own] = job.request.scores
             self._kind[own] = self._kind_of(job.request.sampling)
         self.position[slots] = 0
@@ -171,7 +173,9 @@ class NamesInFlight:
         return np.asarray(over)
 
     def _hand_in(self, slots: Slots, lengths: NDArray[np.int64], ended: NDArray[np.bool_]) -> None:
-        named = ended & (lengths >= self._min_length[slots])
+        as_drawn = self._as_drawn[slots]
+        named = ended & (lengths >= self._min_length[slots]) | as_drawn
+        lengths = lengths + (as_drawn & ~ended)  # with what came in place of the end
         longest = int(lengths.max())
         joined = self._code_points[self.token_ids[slots, :longest]].tobytes().decode("utf-32-le")
         outcomes = zip(

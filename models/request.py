@@ -1,22 +1,25 @@
 """A request for names, its bookkeeping while they are drawn, and its answer.
 
-A draw that is empty, shorter than `min_length`, or not ended by `max_length` is
-no name and is passed over: names are distributed as the model conditioned on
-their length. A prefix is forced, which is exact.
+A draw that is empty, shorter than `min_length`, not ended by `max_length`, or not as
+the conditions want it is no name and is passed over: names are distributed as the model
+conditioned on all of that. A prefix is forced, which is exact.
 
 Running text does not end: there every draw is an item of exactly `max_length`
 characters, its prefix included, and nothing is passed over.
 """
 
 import math
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import ClassVar
 
 from models.base import LanguageModel
+from models.conditions import Conditions, Filter
 from models.errors import ParameterError
 from models.randomness import check_seed
 from models.rows import longest_name
 from models.sampling import SamplingParams
-from models.vocabulary import Vocabulary, normalized_length
+from models.vocabulary import Vocabulary, normalize, normalized_length
 
 MAX_NAMES = 1000
 """Of an answer."""
@@ -24,6 +27,8 @@ MAX_JOB_NAMES = 10_000
 """Of a job, which holds them all until the last one is there."""
 TEXT_LENGTH = 100
 """Characters of an item of running text, unless told otherwise or the model holds fewer."""
+RARE_DRAWS = 50_000
+"""More draws for a request with conditions: what it wants may be rare."""
 MAX_OFFSET = 9 * 10**15
 """With the budget on top still below 2**53, which every JSON reader holds exactly."""
 
@@ -42,6 +47,8 @@ class GenerationRequest:
             more.
         max_length: most characters, at least the prefix's; None is `default_length`.
         scores: whether the NLLs are wanted; without them names may come sooner.
+        conditions: what names must be like besides.
+        unique: whether a name that has been in this answer is passed over.
     """
 
     seed: int
@@ -52,11 +59,14 @@ class GenerationRequest:
     min_length: int = 1
     max_length: int | None = None
     scores: bool = True
+    conditions: Conditions = Conditions()
+    unique: bool = False
 
     @property
     def budget(self) -> int:
         """The most stream indexes it may consume before it gives up."""
-        return 10 * self.n + 1000
+        rare = self.unique or self.conditions != Conditions()
+        return 10 * self.n + 1000 + RARE_DRAWS * rare
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +110,24 @@ class Job:
         request: what to draw.
         model: only asked for its longest name.
         vocabulary: the model's.
+        training_names: those that the model was fitted on; for conditions alone.
 
     Attributes:
+        as_drawn: whether a draw that is empty, or has not ended in time, is given like any other.
         done: whether all its names are there, or the budget is spent.
 
     Raises:
         ParameterError: a value of the request is out of this model's range.
     """
 
+    as_drawn: ClassVar[bool] = False
+
     def __init__(
-        self, request: GenerationRequest, model: LanguageModel, vocabulary: Vocabulary
+        self,
+        request: GenerationRequest,
+        model: LanguageModel,
+        vocabulary: Vocabulary,
+        training_names: AbstractSet[str] = frozenset(),
     ) -> None:
         self.max_length = request.max_length or default_length(model, vocabulary)
         _check(request, longest_name(model, vocabulary), self.max_length)
@@ -120,12 +138,20 @@ class Job:
                 "prefix", f"has {length} characters; allowed: 0 to {self.max_length} (max_length)"
             )
         self.prefix = vocabulary.encode(request.prefix, "prefix")
+        self._filter: Filter | None = None
+        if request.conditions != Conditions():
+            lengths = request.min_length, self.max_length
+            prefix = normalize(request.prefix)
+            self._filter = Filter(request.conditions, prefix, lengths, vocabulary, training_names)
+            self.prefix = vocabulary.encode(self._filter.head)
         self.done = False
         self._names: list[GeneratedName] = []  # the answer so far, in stream order
         self._consumed = 0  # indexes whose outcome is settled, from the offset on without gap
         self._ahead: dict[int, Outcome] = {}  # those that wait for earlier ones
         self._admitted = 0
         self._accepted = 0
+        self._different: set[str] = set()  # names of all that finished, where it matters
+        self._given: set[str] = set()  # and of those that are settled
 
     @property
     def wanted(self) -> int:
@@ -151,12 +177,21 @@ class Job:
 
     def finish(self, index: int, outcome: Outcome) -> None:
         """Hand in what an admitted index gave."""
+        if outcome is not None and self._filter and not self._filter.allows(outcome[0]):
+            outcome = None
         self._ahead[index] = outcome
         if outcome is not None:
-            self._accepted += 1
+            self._accept(outcome[0])
         enough = self._accepted >= self.request.n
         if enough or self._consumed + len(self._ahead) == self.request.budget:
             self._settle()  # else it can't be done yet
+
+    def _accept(self, name: str) -> None:
+        if self.request.unique:  # the first in the stream counts, whichever that will be
+            self._different.add(name)
+            self._accepted = len(self._different)
+        else:
+            self._accepted += 1
 
     def _settle(self) -> None:
         """Take the outcomes that have no gap before them, up to the last name wanted."""
@@ -166,8 +201,17 @@ class Job:
             self._consumed += 1
             if settled is not None:
                 text, nll = settled
-                self._names.append(GeneratedName(text, index, nll if scores else math.nan))
+                if self._is_new(text):
+                    self._names.append(GeneratedName(text, index, nll if scores else math.nan))
             self.done = len(self._names) == n or self._consumed == budget
+
+    def _is_new(self, name: str) -> bool:
+        """Whether a name counts; called once for each, in stream order."""
+        if not self.request.unique:
+            return True
+        new = name not in self._given
+        self._given.add(name)
+        return new
 
     def result(self) -> Generated:
         """The answer, once `done`."""

@@ -12,11 +12,18 @@ keeps it: so a score has one value, whichever way it was come by. Sums are float
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.base import LanguageModel
 from models.errors import ParameterError
 from models.rows import longest_name
 from models.vocabulary import BOUNDARY, Vocabulary, normalize, normalized_length
+
+LIKELIEST = 5
+"""How many alternatives a scoring is told, if it wants them."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +92,14 @@ class Scoring:
         words: each 1 to `longest_name(model, vocabulary)` characters of the alphabet.
         parameter: what an error calls the list.
 
+    Attributes:
+        wants_likeliest: whether it is told what was likeliest in place of each character.
+
     Raises:
         ParameterError: naming `parameter[i]`, the first word at fault.
     """
+
+    wants_likeliest: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -123,6 +135,22 @@ class Scoring:
         first = self._admitted
         self._admitted += count
         return first, self._predicted[first : self._admitted]
+
+    def note_likeliest(
+        self,
+        indexes: NDArray[np.int64],
+        positions: NDArray[np.int64],
+        token_ids: NDArray[np.int64],
+        log_probs: NDArray[np.float32],
+    ) -> None:
+        """Hand in what was likeliest at (B,) positions of the words at (B,) places.
+
+        Args:
+            indexes: the places.
+            positions: counted from 0.
+            token_ids: (B, LIKELIEST) by falling probability, the lower id first where they tie.
+            log_probs: of the same; those after the last possible one are -inf.
+        """
 
     def finish(self, index: int, nlls: Sequence[float], ranks: Sequence[int]) -> None:
         """Hand in the predictions of the word at a place."""

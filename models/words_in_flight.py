@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.prefix_tree import NONE
-from models.score import Scoring
+from models.score import LIKELIEST, Scoring
 
 Slots = NDArray[np.int64]
 LogProbs = NDArray[np.float32]
@@ -38,6 +38,7 @@ class WordsInFlight:
         self._length = np.zeros(slots, dtype=np.int64)
         self._nlls = np.zeros((slots, limit + 1), dtype=np.float32)
         self._ranks = np.zeros((slots, limit + 1), dtype=np.int32)
+        self._wants_likeliest = np.zeros(slots, dtype=bool)
         self._free = list(range(slots))
 
     @property
@@ -58,6 +59,7 @@ class WordsInFlight:
         self.node[slots] = NONE
         self._index[slots] = np.arange(first, first + count)
         self._length[slots] = lengths
+        self._wants_likeliest[slots] = scoring.wants_likeliest
         return slots
 
     def release(self, slots: Slots) -> None:
@@ -88,7 +90,20 @@ class WordsInFlight:
         came = log_probs[np.arange(len(slots)), self.token_ids[slots, positions]]
         self._nlls[slots, positions] = np.maximum(0.0 - came, 0.0)  # never -0
         self._ranks[slots, positions] = 1 + (log_probs > came[:, None]).sum(1)
+        if (wanting := self._wants_likeliest[slots]).any():
+            self._tell_likeliest(slots[wanting], positions[wanting], log_probs[wanting])
         self.position[slots] += 1
+
+    def _tell_likeliest(
+        self, slots: Slots, positions: NDArray[np.int64], log_probs: LogProbs
+    ) -> None:
+        token_ids, likeliest = _likeliest(log_probs)
+        scorings = self.scoring[slots]
+        for scoring in set(scorings.tolist()):
+            own = scorings == scoring
+            scoring.note_likeliest(
+                self._index[slots[own]], positions[own], token_ids[own], likeliest[own]
+            )
 
     def finish(self, slots: Slots) -> NDArray[np.bool_]:
         """Hand in the words that have been predicted to their end, and free their slots.
@@ -108,3 +123,16 @@ class WordsInFlight:
             scoring.finish(index, nlls[:length], ranks[:length])
         self.release(done)
         return np.asarray(over)
+
+
+def _likeliest(log_probs: LogProbs) -> tuple[NDArray[np.int64], LogProbs]:
+    """Of (B, V): (B, LIKELIEST) ids by falling probability, ties by id, and what they have."""
+    left = log_probs.copy()
+    rows = np.arange(len(left))
+    token_ids = np.zeros((len(left), LIKELIEST), dtype=np.int64)
+    found = np.full((len(left), LIKELIEST), -np.inf, dtype=np.float32)
+    for place in range(min(LIKELIEST, left.shape[1])):  # a sort would look at all of V
+        token_ids[:, place] = left.argmax(axis=1)
+        found[:, place] = left[rows, token_ids[:, place]]
+        left[rows, token_ids[:, place]] = -np.inf
+    return token_ids, found

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 
 from app.answer_formats import DESCRIBED, FormatName, bulk_format, choose_format, write_all
-from app.caching import KEPT, KEPT_A_DAY, NOT_KEPT, etag_of, known_as
+from app.caching import KEPT, KEPT_A_DAY, NOT_KEPT, etag_of, is_known
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.encoding import encode
@@ -53,20 +53,20 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     poolable = chosen == "json" and query.model_fields_set <= _POOLED
     if poolable and (pooled := engine.take(served, query.n)):
         return _respond(query, served, pooled.request, pooled.names, pooled, headers)
-    request = replace(to_request(query), n=query.n)
+    request = replace(to_request(query), n=query.n, unique=query.unique)
     written = None if chosen == "json" else bulk_format(chosen, query.scores)
     if query.seed is not None and http.method == "GET":
         headers = headers | _kept(query, served, request, chosen)
-        if known := known_as(http, headers["ETag"]):
+        if is_known(http, headers["ETag"]):
             Job(request, served.model, served.checkpoint.vocabulary)  # refuses what cannot be
-            return Response(status_code=304, headers=headers | {"ETag": known})
+            return Response(status_code=304, headers=headers)
     generated = await while_connected(http, engine.generate(served, request))
     if written is None:
         names = encode(_names(generated, query.scores))[1:-1]
         return _respond(query, served, request, names.encode(), generated, headers)
     headers = headers | in_headers(served, request)
     headers["X-Namewright-Next-Offset"] = str(generated.next_offset)
-    body = write_all(written, generated, request, as_applied(query, served, request))
+    body = write_all(written, generated, _applied(query, served, request))
     return Response(body, headers=headers, media_type=written.media_type)
 
 
@@ -76,8 +76,15 @@ def _kept(
     """Headers of an answer that its parameters settle."""
     return {
         "Cache-Control": KEPT if query.fingerprint else KEPT_A_DAY,
-        "ETag": etag_of(chosen, query.scores, as_applied(query, served, request)),
+        "ETag": etag_of(chosen, query.scores, _applied(query, served, request)),
     }
+
+
+def _applied(
+    query: GenerateQuery, served: ServedModel, request: GenerationRequest
+) -> dict[str, Any]:
+    applied = as_applied(query, served, request)
+    return applied | {"unique": True} if query.unique else applied  # else as of a stream
 
 
 def _names(generated: Generated, scores: bool) -> list[Any]:
@@ -105,6 +112,7 @@ def _respond(
         "acceptance_rate": drawn.acceptance_rate,
         **as_applied(query, served, request),
         "offset": request.offset,
+        "unique": query.unique,
     }
     body = b'{"names":[' + names + b"]," + encode(rest)[1:].encode()
     return Response(body, headers=headers, media_type="application/json")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from app.caching import known_as
+from app.caching import is_known
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, check_query
 from app.errors import PlotNotFoundError
@@ -57,9 +57,10 @@ async def plot(request: Request, model_id: str, name: str, catalog: CurrentCatal
     found = served.plots.get(name)
     if found is None:
         raise PlotNotFoundError("name", tuple(served.plots))
-    if known := known_as(request, found.etag):
-        return Response(status_code=304, headers=_HEADERS | {"ETag": known})
-    return Response(found.svg, headers=_HEADERS | {"ETag": found.etag}, media_type=MEDIA_TYPE)
+    headers = _HEADERS | {"ETag": found.etag}
+    if is_known(request, found.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(found.svg, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _entry(served: ServedModel, name: str) -> dict[str, Any]:

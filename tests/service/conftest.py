@@ -236,7 +236,8 @@ def assert_problem(
     assert response.headers["content-type"] == "application/problem+json"
     assert len(response.content) <= PROBLEM_LIMIT_BYTES
     problem: dict[str, Any] = json.loads(response.content)
-    assert set(problem) == {"type", "title", "status", "detail", "errors", "request_id"}
+    members = {"type", "title", "status", "detail", "errors", "request_id"}
+    assert set(problem) - {"error"} == members  # the other one is for OpenAI's clients
     assert problem["type"] == "about:blank"
     assert problem["status"] == status
     assert problem["title"] == _TITLES.get(status, HTTPStatus(status).phrase)
@@ -253,4 +254,8 @@ def assert_problem(
     else:
         assert parameter in named
         assert problem["errors"][0]["message"] in problem["detail"]
+    if "error" in problem:
+        expected = {"message": problem["detail"], "param": named[0] if named else None}
+        expected["type"] = "invalid_request_error" if status < 500 else "server_error"
+        assert problem["error"] == expected | {"code": problem["error"]["code"]}
     return problem

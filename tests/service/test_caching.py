@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from app.schemas import GenerateQuery
 from tests.service.conftest import Serve, assert_problem
 
 SEEDED = {"model": "bigram", "seed": "42", "n": "20"}
@@ -21,6 +22,12 @@ OTHERS = [
     {"prefix": "a"},
     {"min_length": "2"},
     {"max_length": "9"},
+    {"suffix": "a"},
+    {"contains": "a"},
+    {"pattern": "?*a"},
+    {"exclude": "q"},
+    {"novel": "true"},
+    {"unique": "true"},
     {"scores": "true"},
     {"format": "text"},
     {"format": "csv"},
@@ -48,18 +55,23 @@ def test_equal_etags_are_equal_bytes_and_other_parameters_have_others(
     assert len(set(found.values())) == len(found)
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"offset": "0"},
-        {"temperature": "1.0"},
-        {"seed": "042"},
-        {"prefix": ""},
-        {"format": "json"},
-        {"scores": "0"},
-        {"max_length": "64"},
-    ],
-)
+SAME = [
+    {"offset": "0"},
+    {"temperature": "1.0"},
+    {"seed": "042"},
+    {"prefix": ""},
+    {"format": "json"},
+    {"scores": "0"},
+    {"max_length": "64"},
+]
+
+
+def test_every_parameter_counts() -> None:
+    tried = {name for parameters in OTHERS for name in parameters}
+    assert tried | {"fingerprint"} == set(GenerateQuery.model_fields), "add it to OTHERS"
+
+
+@pytest.mark.parametrize("parameters", SAME)
 def test_other_ways_to_say_the_same_have_the_same_etag(
     client: httpx.Client, parameters: dict[str, str]
 ) -> None:

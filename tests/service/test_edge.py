@@ -142,6 +142,17 @@ def test_scores_of_many_words_are_compressed_whole(client: httpx.Client) -> None
     assert zipped.content == plain.content
 
 
+def test_the_page_is_compressed_and_a_part_of_a_file_is_not(client: httpx.Client) -> None:
+    url = "/static/style.css"
+    whole, plain = (client.get(url, headers=headers) for headers in (ZIPPED, PLAIN))
+    assert whole.headers["content-encoding"] == "gzip"
+    assert whole.content == plain.content
+    part = client.get(url, headers=ZIPPED | {"Range": "bytes=0-1999"})
+    assert part.status_code == 206
+    assert "content-encoding" not in part.headers
+    assert part.content == plain.content[:2000]
+
+
 def test_a_picture_is_compressed(client: httpx.Client) -> None:
     stored = (CHECKPOINTS / "bigram" / "plots" / "bigrams.svg").read_bytes()
     response = client.get("/models/bigram/plots/bigrams.svg", headers=ZIPPED)

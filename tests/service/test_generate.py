@@ -1,5 +1,7 @@
 """GET /generate on a real server: the promise, as a user would check it."""
 
+import json
+import re
 from typing import Any
 
 import httpx
@@ -62,6 +64,10 @@ def test_parameters_are_echoed_as_applied(client: httpx.Client, model: str) -> N
         "prefix": "ma",
         "min_length": 3,
         "max_length": 9,
+        "suffix": "a",
+        "contains": "r",
+        "pattern": "m*a",
+        "exclude": "x,zz",
     }
     answer = generate(client, **given)
     assert {key: answer[key] for key in given} == given
@@ -72,6 +78,37 @@ def test_defaults_are_echoed_as_the_model_states_them(client: httpx.Client, mode
     defaults = client.get(f"/models/{model}").json()["defaults"]
     del defaults["scores"]  # seen in the shape of `names`
     assert {key: answer[key] for key in defaults} == defaults
+
+
+def test_names_meet_every_condition_in_an_answer_and_in_a_stream(client: httpx.Client) -> None:
+    given = {"seed": 7, "n": 50, "pattern": "?a*", "suffix": "n", "exclude": "y,dd"}
+    answer = generate(client, **given, novel="true")
+    assert len(answer["names"]) == 50
+    assert all(re.fullmatch(r".a.*n", name) for name in answer["names"])
+    assert not any("y" in name or "dd" in name for name in answer["names"])
+    lines = client.get("/generate/stream", params=given | {"novel": "true"}).text.splitlines()
+    streamed = [json.loads(line) for line in lines]
+    assert [each["name"] for each in streamed[:-1]] == answer["names"]
+    assert streamed[-1]["novel"] is answer["novel"] is True
+    scores = client.post("/score", json={"words": answer["names"]}).json()["results"]
+    assert not any(each["in_training"] for each in scores)
+
+
+def test_unique_names_are_different(client: httpx.Client) -> None:
+    given = {"model": "bigram", "seed": 7, "n": 300, "max_length": 3}
+    assert len(set(generate(client, **given)["names"])) < 300
+    unique = generate(client, **given, unique="true")
+    assert len(set(unique["names"])) == len(unique["names"]) == 300
+    assert unique["unique"] is True
+
+
+def test_conditions_that_are_too_rare_end_with_the_budget(client: httpx.Client) -> None:
+    given = {"model": "bigram", "seed": 7, "n": 5, "pattern": "*qq*qq*"}
+    answer = generate(client, **given)
+    assert answer["exhausted"] is True
+    assert len(answer["names"]) < 5
+    assert answer["next_offset"] == 51_050
+    assert answer["acceptance_rate"] == len(answer["names"]) / 51_050
 
 
 def test_every_bound_of_every_number_is_itself_allowed(client: httpx.Client) -> None:

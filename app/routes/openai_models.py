@@ -1,0 +1,56 @@
+"""GET /v1/models: what is served, in OpenAI's shape."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from app.catalog import ServedModel
+from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer
+from app.dependencies import CurrentCatalog, check_query
+from app.routes.completions import PROBLEMS
+
+router = APIRouter(
+    tags=["OpenAI"], dependencies=[Depends(check_query(none=True))], responses=PROBLEMS
+)
+
+
+@router.get(
+    "/v1/models",
+    summary="List models, for OpenAI's clients",
+    operation_id="openai_models",
+    response_model=OpenAIModelsAnswer,
+)
+async def list_models(catalog: CurrentCatalog) -> JSONResponse:
+    """Every served model; /models says more of each."""
+    data = [_describe(served) for served in catalog.models.values()]
+    return JSONResponse({"object": "list", "data": data})
+
+
+@router.get(
+    "/v1/models/{model_id}",
+    summary="Describe a model, for OpenAI's clients",
+    operation_id="openai_model",
+    response_model=OpenAIModelAnswer,
+)
+async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+    """One model, as in the list."""
+    return JSONResponse(_describe(catalog.find(model_id, "model_id")))
+
+
+def _describe(served: ServedModel) -> dict[str, Any]:
+    return {
+        "id": served.id,
+        "object": "model",
+        "created": _created(served.checkpoint.metadata.training.get("date")),
+        "owned_by": "namewright",
+    }
+
+
+def _created(date: object) -> int:
+    """Seconds since 1970 of a day of a training record; 0 where there is none."""
+    try:
+        return int(datetime.fromisoformat(str(date)).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return 0
