@@ -15,11 +15,14 @@ from app.engine import Engine
 from app.errors import add_error_handlers
 from app.openapi import PROBLEM_RESPONSES
 from app.routes import (
+    compare,
     completions,
     generate,
     generate_many,
     health,
     models,
+    names,
+    next_character,
     openai_models,
     page,
     plots,
@@ -82,18 +85,11 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     app.state.max_body_bytes = settings.max_body_bytes
     generate.add_generate(app)
-    for routes in (
-        generate_many,
-        stream,
-        score,
-        models,
-        plots,
-        completions,
-        openai_models,
-        health,
-        page,
-    ):
-        app.include_router(routes.router)
+    for module in (
+        generate_many, stream, names, compare, score, next_character, models, plots, completions,
+        openai_models, health, page,
+    ):  # fmt: skip
+        app.include_router(module.router)
     return app
 
 

@@ -36,8 +36,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class NamesQuery(Strict):
-    """Parameters of everything that draws names; how many it takes, each says itself."""
+class PlaceQuery(Strict):
+    """Which names of which stream; how many it takes, each says itself."""
 
     n: int | None
     seed: SeedText | None = Field(
@@ -48,7 +48,17 @@ class NamesQuery(Strict):
     offset: Annotated[int, Integer(0, MAX_OFFSET)] = Field(
         0, description="Index in the stream to begin at"
     )
+
+
+class ModelQuery(Strict):
+    """By which model."""
+
     model: ModelId | None = None
+
+
+class SamplingQuery(Strict):
+    """How distributions are reshaped before a character is drawn."""
+
     temperature: Annotated[float, Number(0, MAX_TEMPERATURE)] = Field(
         1.0, description="Below 1 plainer, above 1 stranger; 0 always takes the likeliest character"
     )
@@ -61,6 +71,11 @@ class NamesQuery(Strict):
     min_p: Annotated[float, Number(0, 1)] | None = Field(
         None, description="Drop characters less probable than this share of the likeliest one"
     )
+
+
+class ConditionsQuery(SamplingQuery):
+    """What names must be like."""
+
     prefix: str = Field(
         "", description="What every name begins with; of a model of running text, the prompt"
     )
@@ -85,6 +100,12 @@ class NamesQuery(Strict):
         examples=["x,q,zz"],
     )
     novel: Boolean = Field(False, description="Leave out names that the model was fitted on")
+
+
+# The last base's fields come first in the documentation.
+class NamesQuery(ConditionsQuery, ModelQuery, PlaceQuery):
+    """Parameters of everything that draws names."""
+
     scores: Boolean = Field(False, description="Give each name's index and NLL too")
 
 
@@ -138,15 +159,25 @@ class ScoredName(BaseModel):
     )
 
 
-class AppliedAnswer(BaseModel):
-    """What names were drawn from, and how: parameters as applied."""
+class ServedAnswer(BaseModel):
+    """Which model has answered."""
 
     model: str
     fingerprint: str = Field(description="Equal fingerprints give equal names")
+
+
+class SampledAnswer(BaseModel):
+    """How distributions were reshaped: parameters as applied."""
+
     temperature: float
     top_k: int | None
     top_p: float | None
     min_p: float | None
+
+
+class AppliedAnswer(SampledAnswer, ServedAnswer):
+    """What names were drawn from, and how: parameters as applied."""
+
     prefix: str
     min_length: int
     max_length: int

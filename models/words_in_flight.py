@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from models.prediction import Prediction
 from models.prefix_tree import NONE
 from models.score import LIKELIEST, Scoring
 
@@ -40,6 +41,7 @@ class WordsInFlight:
         self._ranks = np.zeros((slots, limit + 1), dtype=np.int32)
         self._wants_likeliest = np.zeros(slots, dtype=bool)
         self._free = list(range(slots))
+        self._whole: set[int] = set()  # slots of predictions
 
     @property
     def free(self) -> int:
@@ -60,12 +62,16 @@ class WordsInFlight:
         self._index[slots] = np.arange(first, first + count)
         self._length[slots] = lengths
         self._wants_likeliest[slots] = scoring.wants_likeliest
+        if isinstance(scoring, Prediction):
+            self._whole.update(slots.tolist())
         return slots
 
     def release(self, slots: Slots) -> None:
         """Forget the words in some slots."""
         self.scoring[slots] = None
         self._free.extend(slots.tolist())
+        if self._whole:
+            self._whole.difference_update(slots.tolist())
 
     def of(self, scoring: Scoring) -> Slots:
         """The slots of a scoring."""
@@ -86,6 +92,8 @@ class WordsInFlight:
             slots: (B,), all different.
             log_probs: (B, V) float32 after what each has read.
         """
+        if self._whole:
+            self._read_whole(slots, log_probs)
         positions = self.position[slots]
         came = log_probs[np.arange(len(slots)), self.token_ids[slots, positions]]
         self._nlls[slots, positions] = np.maximum(0.0 - came, 0.0)  # never -0
@@ -104,6 +112,12 @@ class WordsInFlight:
             scoring.note_likeliest(
                 self._index[slots[own]], positions[own], token_ids[own], likeliest[own]
             )
+
+    def _read_whole(self, slots: Slots, log_probs: LogProbs) -> None:
+        """Hand in what predictions ask for, of those that have read their prefix."""
+        for i in np.flatnonzero(self.remaining(slots) == 1).tolist():
+            if int(slots[i]) in self._whole:
+                self.scoring[slots[i]].log_probs = log_probs[i].copy()
 
     def finish(self, slots: Slots) -> NDArray[np.bool_]:
         """Hand in the words that have been predicted to their end, and free their slots.

@@ -83,7 +83,10 @@ def test_the_openapi_page_and_its_document_are_there(client: httpx.Client) -> No
     assert set(client.get("/openapi.json").json()["paths"]) == {
         "/generate",
         "/generate/stream",
+        "/names/{key}",
+        "/compare",
         "/score",
+        "/next",
         "/models",
         "/models/{model_id}",
         "/models/{model_id}/plots",

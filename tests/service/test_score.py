@@ -81,7 +81,7 @@ def test_no_model_and_null_are_the_default_model(client: httpx.Client) -> None:
         checked(client.get("/score?word=emma")),
         checked(client.post("/score", json={"words": words})),
         checked(client.post("/score", json={"words": words, "model": None})),
-        checked(client.post("/score", json={"words": words, "model": "mixture"})),
+        checked(client.post("/score", json={"words": words, "model": "gru-ngram"})),
     ]
     assert answers == answers[:1] * 4
 

@@ -1,0 +1,35 @@
+"""What GET /names/{key} may be asked, and what it answers."""
+
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import Field
+
+from app.keys import KEY_LIMIT
+from app.schemas import AppliedAnswer, ConditionsQuery, ModelQuery
+
+Key = Annotated[
+    str,
+    Path(
+        description="Any text, percent-encoded; slashes need not be",
+        examples=["customer/4711"],
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": KEY_LIMIT,
+            "pattern": r"^[^\u0000-\u001f\u007f]+$",  # what no path may hold
+        },
+    ),
+]
+
+
+class KeyQuery(ConditionsQuery, ModelQuery):
+    """Parameters of GET /names/{key}."""
+
+
+class KeyAnswer(AppliedAnswer):
+    """A key's name, and everything needed to get it from /generate."""
+
+    key: str = Field(description="In NFC")
+    name: str
+    seed: int | str = Field(description="Of the key; a string where JavaScript would round it")
+    offset: int = Field(description="The name's index in the stream of that seed")
