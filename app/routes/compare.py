@@ -63,6 +63,7 @@ async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)  # until their places in the queue are free
 
 
 def _asked(catalog: Catalog, ids: str | None) -> list[ServedModel]:
