@@ -4,7 +4,6 @@ Those of the service end with why no more names come, and where to go on.
 """
 
 import csv
-import io
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,8 @@ NO_MORE = "end"
 """The id of an event after which nothing comes."""
 _RETRY_MS = 1000
 """Before an EventSource that was cut off connects again."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""OWASP's list, with its full-width forms, behind any apostrophes."""
 
 
 class Format(ABC):
@@ -117,11 +118,16 @@ class Text(Format):
 class Csv(Format):
     """Comma-separated values (RFC 4180, but for the bare newlines) with a line of titles.
 
+    A name that a spreadsheet would take for a formula begins with an apostrophe more, and so
+    does one that would look as if it had been given that: taking one off gives it back.
+
     Args:
         scores: with each name's NLL, empty where infinite.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection
     """
 
-    media_type = "text/csv"
+    media_type = "text/csv; header=present"
 
     def __init__(self, scores: bool) -> None:
         self._titles = ("name", "index", "nll") if scores else ("name", "index")
@@ -135,12 +141,25 @@ class Csv(Format):
         """A row each."""
         del sent
         columns = len(self._titles)
-        return self._rows((drawn.name, drawn.index, finite(drawn.nll))[:columns] for drawn in names)
+        return self._rows(
+            (_harmless(drawn.name), drawn.index, finite(drawn.nll))[:columns] for drawn in names
+        )
 
     def _rows(self, rows: Iterable[Sequence[object]]) -> bytes:
-        written = io.StringIO()
-        csv.writer(written, lineterminator="\n").writerows(rows)
-        return written.getvalue().encode()
+        written = _Rows()
+        csv.writer(written).writerows(rows)
+        return "".join(written.rows).encode()
+
+
+class _Rows:
+    """Takes rows of csv.writer, which quotes CR and LF only where it ends lines with both."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+
+    def write(self, row: str) -> None:
+        """Keep a row, ended by a bare newline."""
+        self.rows.append(row.removesuffix("\r\n") + "\n")
 
 
 def read_event_id(text: str) -> tuple[int, int, int]:
@@ -154,6 +173,11 @@ def read_event_id(text: str) -> tuple[int, int, int]:
         if seed < SEED_LIMIT:
             return seed, index, sent
     raise ParameterError("Last-Event-ID", "is not the id of an event of this service")
+
+
+def _harmless(name: str) -> str:
+    """`name`, behind an apostrophe where a spreadsheet might compute it."""
+    return f"'{name}" if _FORMULA.match(name) else name
 
 
 def _objects(names: Iterable[GeneratedName], scores: bool) -> Iterable[str]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import torch
 
-from app.errors import ModelNotFoundError, StartupError
+from app.errors import FingerprintMismatchError, ModelNotFoundError, StartupError
 from app.settings import Settings
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
@@ -43,6 +43,11 @@ class ServedModel:
             for name, svg in sorted(self.checkpoint.plots.items())
         }
 
+    def check_fingerprint(self, pinned: str | None) -> None:
+        """Raise FingerprintMismatchError unless it is `pinned`, or nothing is."""
+        if pinned is not None and pinned != self.checkpoint.fingerprint:
+            raise FingerprintMismatchError(self.id, self.checkpoint.fingerprint)
+
     @property
     def model(self) -> LanguageModel:
         """The model itself."""
@@ -66,15 +71,24 @@ class Catalog:
     models: Mapping[str, ServedModel]
     default: str
 
-    def find(self, model_id: str | None, parameter: str = "model") -> ServedModel:
+    def find(
+        self, model_id: str | None, parameter: str = "model", *, pinned: str | None = None
+    ) -> ServedModel:
         """The model of this id, the default one for None.
+
+        Args:
+            model_id: its id.
+            parameter: where that was asked for.
+            pinned: the fingerprint that it must have; None: whatever it has.
 
         Raises:
             ModelNotFoundError: none is called so; it names `parameter`.
+            FingerprintMismatchError: it has another fingerprint than `pinned`.
         """
         found = self.models.get(self.default if model_id is None else model_id)
         if found is None:
             raise ModelNotFoundError(parameter, tuple(self.models))
+        found.check_fingerprint(pinned)
         return found
 
 

@@ -66,6 +66,31 @@ class PlotNotFoundError(ParameterError):
         super().__init__(parameter, f"no such picture; {having}")
 
 
+class FingerprintMismatchError(ParameterError):
+    """A caller counts on another model than the one that is served.
+
+    Args:
+        model: its id.
+        served: its fingerprint.
+    """
+
+    def __init__(self, model: str, served: str) -> None:
+        super().__init__("fingerprint", f"is not that of {model}, which is {served}")
+
+
+class NotAcceptableError(ParameterError):
+    """An answer can be had, but in no format that the caller takes.
+
+    Args:
+        available: the media types that there are.
+    """
+
+    def __init__(self, available: tuple[str, ...]) -> None:
+        super().__init__(
+            "Accept", f"takes nothing that there is; available: {', '.join(available)}"
+        )
+
+
 class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
@@ -85,6 +110,8 @@ class UnsupportedMediaTypeError(NamewrightError):
 STATUS: dict[type[NamewrightError], int] = {
     ModelNotFoundError: 404,
     PlotNotFoundError: 404,
+    NotAcceptableError: 406,
+    FingerprintMismatchError: 409,
     UnsupportedMediaTypeError: 415,
     ParameterError: 422,
     OverloadedError: 503,
@@ -124,8 +151,6 @@ def problem(
     }
     if request.scope.get("path", "").startswith(openai_errors.PREFIX):
         content["error"] = openai_errors.error_member(content)
-    # The middleware sets the id on every other answer, but a 500 is made outside of it.
-    headers = (headers or {}) | {"X-Request-ID": content["request_id"]}
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
@@ -184,7 +209,7 @@ def _allowed_methods(request: Request) -> list[str]:
     """Of all routes of a path; the router itself only names those of the first."""
     allowed = []
     for method in _METHODS:
-        scope = {**request.scope, "method": method}
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             allowed.append(method)
     return allowed

@@ -15,7 +15,7 @@ from app.bulk_formats import Csv, Format, JsonLines, Text
 from app.catalog import ServedModel, load_one
 from app.names_query import as_applied, to_request
 from app.parameters import Integer
-from app.schemas import ModelId, NamesQuery
+from app.schemas import Fingerprint, ModelId, NamesQuery
 from app.settings import Settings
 from models.errors import NamewrightError, ParameterError
 from models.generation import Sampler
@@ -37,6 +37,9 @@ class GenerateOptions(NamesQuery):
     format: Literal["text", "jsonl", "csv"] = Field(
         "text",
         description="A name a line, or with indexes: JSON lines as of /generate/stream, or CSV",
+    )
+    fingerprint: Fingerprint | None = Field(
+        None, description="The fingerprint that the model must have; with another nothing is drawn"
     )
 
 
@@ -101,6 +104,7 @@ def _generate(options: GenerateOptions, settings: Settings) -> int:
     written = _format(options)
     torch.set_num_threads(settings.threads)
     served = load_one(settings, options.model)
+    served.check_fingerprint(options.fingerprint)
     request = to_request(options)
     bulk = Bulk(request, options.n)
     _job(served, bulk.request())  # refuses what cannot be

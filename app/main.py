@@ -10,14 +10,15 @@ import torch
 from fastapi import FastAPI
 
 from app.catalog import load_catalog
+from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
-from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
-from app.openapi import PROBLEM_RESPONSES, DescribedApp
+from app.openapi import PROBLEM_RESPONSES
 from app.routes import (
     compare,
     completions,
     generate,
+    generate_many,
     health,
     models,
     names,
@@ -70,7 +71,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         app.state.engine.stop()
 
-    app = DescribedApp(
+    app = EdgedApp(
+        wrappers(settings),
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
@@ -82,11 +84,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     add_error_handlers(app)
     app.state.max_body_bytes = settings.max_body_bytes
-    for middleware in (Utf8Middleware, RequestIdMiddleware, BriefStartMiddleware):
-        app.add_middleware(middleware)  # the last one is outermost
     generate.add_generate(app)
     for module in (
-        stream, names, compare, score, next_character, models, plots, completions,
+        generate_many, stream, names, compare, score, next_character, models, plots, completions,
         openai_models, health, page,
     ):  # fmt: skip
         app.include_router(module.router)

@@ -1,6 +1,7 @@
 """From a query for names to what is drawn, and back to the parameters as applied."""
 
 from typing import Any
+from urllib.parse import quote
 
 from app.catalog import ServedModel
 from app.schemas import NamesQuery
@@ -51,6 +52,15 @@ def as_applied(
         "pattern": normalize(query.pattern),
         "exclude": normalize(query.exclude),
         "novel": query.novel,
+    }
+
+
+def in_headers(served: ServedModel, request: GenerationRequest) -> dict[str, str]:
+    """What gives the same names again, for answers that hold nothing but names."""
+    return {
+        "X-Namewright-Seed": str(request.seed),
+        "X-Namewright-Model": quote(served.id),
+        "X-Namewright-Fingerprint": served.checkpoint.fingerprint,
     }
 
 

@@ -19,6 +19,16 @@ MAX_WORDS = 1000
 
 ModelId = Annotated[str, Field(max_length=64, description="A model's id; the default if not given")]
 
+Fingerprint = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="The fingerprint that the model must have; with another it is a 409",
+    ),
+]
+"""For those who count on the very same names, or scores."""
+
 
 class Strict(BaseModel):
     """A request: unknown fields are refused, and values are what they seem."""
@@ -104,6 +114,10 @@ class GenerateQuery(NamesQuery):
 
     n: Annotated[int, Integer(1, MAX_NAMES)] = Field(10, description="How many names")
     unique: Boolean = Field(False, description="Leave out names that are in this answer already")
+    format: Literal["json", "text", "csv", "jsonl"] | None = Field(
+        None, description="How names are written; if not given, what Accept likes best of these"
+    )
+    fingerprint: Fingerprint | None = None
 
 
 class ScoreQuery(Strict):
@@ -116,6 +130,7 @@ class ScoreQuery(Strict):
         examples=[["emma", "andrejq"]],
     )
     model: ModelId | None = None
+    fingerprint: Fingerprint | None = None
 
 
 class ScoreBody(Strict):
@@ -125,6 +140,7 @@ class ScoreBody(Strict):
         min_length=1, max_length=MAX_WORDS, examples=[["emma", "andrejq"]], description="Words"
     )
     model: ModelId | None = None
+    fingerprint: Fingerprint | None = None
 
 
 def finite(value: float) -> float | None:

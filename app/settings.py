@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."
     )
+    cors_origins: str = Field(
+        default="",
+        description="Origins whose pages may read answers, separated by commas, or *; empty: none.",
+        pattern=r"^\s*(\*|(https?://[^\s,/*?#]+\s*(,\s*|$))*)\s*$",
+    )
     shutdown_timeout_s: int = Field(
         default=5,
         ge=1,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from app.parameters import Integer
-from app.schemas import AppliedAnswer, NamesQuery, Problem
+from app.schemas import AppliedAnswer, Fingerprint, NamesQuery, Problem
 
 MAX_STREAMED = 10**6
 
@@ -19,6 +19,7 @@ class StreamQuery(NamesQuery):
     format: Literal["jsonl", "sse"] = Field(
         "jsonl", description="A JSON object a line, or server-sent events"
     )
+    fingerprint: Fingerprint | None = None
 
 
 class StreamedName(BaseModel):

@@ -5,18 +5,22 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 
+from app.answer_formats import DESCRIBED, FormatName, bulk_format, choose_format, write_all
+from app.caching import KEPT, KEPT_A_DAY, NOT_KEPT, etag_of, is_known
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.encoding import encode
 from app.engine import Engine
-from app.names_query import as_applied, to_request
+from app.names_query import as_applied, in_headers, to_request
 from app.pool import PooledNames
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
-from models.request import Generated, GenerationRequest
+from models.request import Generated, GenerationRequest, Job
 
-_POOLED = frozenset({"n", "model"})
+_POOLED = frozenset({"n", "model", "format", "fingerprint"})
 """Parameters of a request that may be answered from the pool."""
+_UNSEEDED = {"Cache-Control": NOT_KEPT}
+_UNSEEDED_BY_ACCEPT = _UNSEEDED | {"Vary": "Accept"}
 
 
 def add_generate(app: FastAPI) -> None:
@@ -29,6 +33,8 @@ def add_generate(app: FastAPI) -> None:
         summary="Generate names",
         operation_id="generate",
         response_model=GenerateAnswer,
+        responses=DESCRIBED
+        | {304: {"description": "The caller has it already: If-None-Match names its ETag"}},
         route_class_override=QueryRoute,
     )
 
@@ -41,13 +47,44 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     """
     catalog: Catalog = http.app.state.catalog
     engine: Engine = http.app.state.engine
-    served = catalog.find(query.model)
-    if query.model_fields_set <= _POOLED and (pooled := engine.take(served, query.n)):
-        return _respond(query, served, pooled.request, pooled.names, pooled)
+    served = catalog.find(query.model, pinned=query.fingerprint)
+    chosen = choose_format(http, query.format)
+    headers = _UNSEEDED if query.format else _UNSEEDED_BY_ACCEPT
+    poolable = chosen == "json" and query.model_fields_set <= _POOLED
+    if poolable and (pooled := engine.take(served, query.n)):
+        return _respond(query, served, pooled.request, pooled.names, pooled, headers)
     request = replace(to_request(query), n=query.n, unique=query.unique)
+    written = None if chosen == "json" else bulk_format(chosen, query.scores)
+    if query.seed is not None and http.method == "GET":
+        headers = headers | _kept(query, served, request, chosen)
+        if is_known(http, headers["ETag"]):
+            Job(request, served.model, served.checkpoint.vocabulary)  # refuses what cannot be
+            return Response(status_code=304, headers=headers)
     generated = await while_connected(http, engine.generate(served, request))
-    names = encode(_names(generated, query.scores))[1:-1]
-    return _respond(query, served, request, names.encode(), generated)
+    if written is None:
+        names = encode(_names(generated, query.scores))[1:-1]
+        return _respond(query, served, request, names.encode(), generated, headers)
+    headers = headers | in_headers(served, request)
+    headers["X-Namewright-Next-Offset"] = str(generated.next_offset)
+    body = write_all(written, generated, _applied(query, served, request))
+    return Response(body, headers=headers, media_type=written.media_type)
+
+
+def _kept(
+    query: GenerateQuery, served: ServedModel, request: GenerationRequest, chosen: FormatName
+) -> dict[str, str]:
+    """Headers of an answer that its parameters settle."""
+    return {
+        "Cache-Control": KEPT if query.fingerprint else KEPT_A_DAY,
+        "ETag": etag_of(chosen, query.scores, _applied(query, served, request)),
+    }
+
+
+def _applied(
+    query: GenerateQuery, served: ServedModel, request: GenerationRequest
+) -> dict[str, Any]:
+    applied = as_applied(query, served, request)
+    return applied | {"unique": True} if query.unique else applied  # else as of a stream
 
 
 def _names(generated: Generated, scores: bool) -> list[Any]:
@@ -65,6 +102,7 @@ def _respond(
     request: GenerationRequest,
     names: bytes,
     drawn: Generated | PooledNames,
+    headers: dict[str, str],
 ) -> Response:
     """The answer; `names` are the items of a JSON array, which the pool has ready."""
     rest = {
@@ -77,4 +115,4 @@ def _respond(
         "unique": query.unique,
     }
     body = b'{"names":[' + names + b"]," + encode(rest)[1:].encode()
-    return Response(body, media_type="application/json")
+    return Response(body, headers=headers, media_type="application/json")

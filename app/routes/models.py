@@ -11,7 +11,7 @@ from app.schemas import GenerateQuery, ModelAnswer, ModelsAnswer
 
 router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
 
-_NOT_A_DEFAULT = ("model", "seed", "max_length")
+_NOT_A_DEFAULT = ("model", "seed", "max_length", "format", "fingerprint")
 
 
 @router.get("/models", summary="List models", operation_id="models", response_model=ModelsAnswer)

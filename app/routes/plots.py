@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
+from app.caching import is_known
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, check_query
 from app.errors import PlotNotFoundError
@@ -57,7 +58,7 @@ async def plot(request: Request, model_id: str, name: str, catalog: CurrentCatal
     if found is None:
         raise PlotNotFoundError("name", tuple(served.plots))
     headers = _HEADERS | {"ETag": found.etag}
-    if _has(request, found.etag):
+    if is_known(request, found.etag):
         return Response(status_code=304, headers=headers)
     return Response(found.svg, headers=headers, media_type=MEDIA_TYPE)
 
@@ -65,10 +66,3 @@ async def plot(request: Request, model_id: str, name: str, catalog: CurrentCatal
 def _entry(served: ServedModel, name: str) -> dict[str, Any]:
     url = f"/models/{quote(served.id)}/plots/{name}.svg"
     return {"name": name, "title": served.plots[name].title, "url": url}
-
-
-def _has(request: Request, etag: str) -> bool:
-    """Whether If-None-Match names `etag`, or anything."""
-    given = ",".join(request.headers.getlist("if-none-match"))
-    known = [value.strip().removeprefix("W/") for value in given.split(",")]
-    return etag in known or known == ["*"]

@@ -39,7 +39,7 @@ async def score(
     engine: CurrentEngine,
 ) -> Response:
     """The negative log-likelihood of each word, character by character, in nats."""
-    served = catalog.find(query.model)
+    served = catalog.find(query.model, pinned=query.fingerprint)
     scores = await while_connected(request, engine.score(served, query.word, "word"))
     return await _answer(served, scores)
 
@@ -55,7 +55,7 @@ async def score_many(
     request: Request, body: ScoreBody, catalog: CurrentCatalog, engine: CurrentEngine
 ) -> Response:
     """The same for a list in a JSON body."""
-    served = catalog.find(body.model)
+    served = catalog.find(body.model, pinned=body.fingerprint)
     scores = await while_connected(request, engine.score(served, body.words, "words"))
     return await _answer(served, scores)
 

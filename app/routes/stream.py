@@ -15,7 +15,7 @@ from app.dependencies import (
     check_query,
     while_connected,
 )
-from app.names_query import as_applied, to_request
+from app.names_query import as_applied, in_headers, to_request
 from app.stream_schemas import StreamQuery, line_schema
 from app.streaming import FIRST, NameStream
 from models.errors import ParameterError
@@ -62,7 +62,7 @@ async def stream(
     The last line, or event, says why it ends and where to go on; an answer without it
     was cut off, and goes on after the last index that came.
     """
-    served = catalog.find(query.model)
+    served = catalog.find(query.model, pinned=query.fingerprint)
     bulk = _bulk(query, last_event_id)
     if bulk is None:
         return Response(status_code=204)
@@ -70,11 +70,7 @@ async def stream(
     first = await while_connected(http, engine.generate(served, request))
     written = _format(query, request.seed)
     about = as_applied(query, served, request)
-    headers = _HEADERS | {
-        "X-Namewright-Seed": str(request.seed),
-        "X-Namewright-Model": served.id,
-        "X-Namewright-Fingerprint": served.checkpoint.fingerprint,
-    }
+    headers = _HEADERS | in_headers(served, request)
     body = NameStream(http, engine, shutdown, served, bulk, written, about).body(first)
     return StreamingResponse(body, 200, headers, written.media_type)
 

@@ -16,7 +16,9 @@ from app.errors import (
     MEDIA_TYPE,
     STATUS,
     DeadlineExceededError,
+    FingerprintMismatchError,
     ModelNotFoundError,
+    NotAcceptableError,
     OverloadedError,
     PlotNotFoundError,
     StartupError,
@@ -59,7 +61,7 @@ def test_every_error_of_ours_has_a_status() -> None:
     for error in errors:
         # Constructors differ, and only the class counts.
         status = status_of(error.__new__(error))
-        assert status in (400, 404, 409, 413, 415, 422, 429, 500, 503, 504), error
+        assert status in (400, 404, 406, 409, 413, 415, 422, 429, 500, 503, 504), error
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,8 @@ def test_every_error_of_ours_has_a_status() -> None:
     [
         (ModelNotFoundError("model", ("bigram",)), 404),
         (PlotNotFoundError("name", ()), 404),
+        (NotAcceptableError(("a/b",)), 406),
+        (FingerprintMismatchError("bigram", "x"), 409),
         (UnsupportedMediaTypeError("x"), 415),
         (ParameterError("n", "x"), 422),
         (UnknownCharacterError("word", "A", 0, "a"), 422),

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from tests.service.conftest import serving
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 120
+FORMULA = "=+@\t\r\n＝＋－＠-"
+"""What a spreadsheet may take for the beginning of a formula."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +129,22 @@ def test_scores_are_the_same_in_both_formats_that_have_them(output: Output) -> N
     assert [line["nll"] for line in lines[:-1]] == [float(row["nll"]) for row in rows]
 
 
-def test_running_text_with_newlines_and_commas_survives_csv(
+def test_running_text_of_any_characters_survives_csv_and_no_cell_is_a_formula(
     make_checkpoint: Callable[..., Path], output: Output
 ) -> None:
-    folder = make_checkpoint("gru", kind="text", block_size=25, alphabet="a,\n\"'")
-    given = ("-n", 60, "--seed", 1, "--max-length", 20, "--format")
+    folder = make_checkpoint("gru", kind="text", block_size=25, alphabet="a,\n\"'=+-@\t\r＝")
+    given = ("-n", 500, "--seed", 1, "--max-length", 20, "--format")
     settings = {"CHECKPOINTS": folder.parent, "DEFAULT_MODEL": folder.name}
     lines = [json.loads(line) for line in output(*given, "jsonl", **settings).splitlines()]
     table = io.StringIO(output(*given, "csv", **settings).decode(), newline="")
-    assert [row["name"] for row in csv.DictReader(table)] == [line["name"] for line in lines[:-1]]
-    assert any("\n" in line["name"] for line in lines[:-1])
+    cells = [row["name"] for row in csv.DictReader(table)]
+    names = [line["name"] for line in lines[:-1]]
+    assert not [cell for cell in cells if cell[0] in FORMULA]
+    # As documented: what begins with apostrophes and one of these has an apostrophe too many.
+    assert [re.sub(f"^'(?='*[{FORMULA}])", "", cell) for cell in cells] == names
+    assert [name for name in names if name[0] in FORMULA]
+    assert [name for name in names if name[0] == "'" and name.lstrip("'")[:1] in [*FORMULA]]
+    assert any("\n" in name for name in names)
 
 
 def test_without_a_seed_it_says_how_to_get_the_same_names_again(run: Run) -> None:
@@ -168,6 +177,7 @@ def test_every_parameter_of_the_service_is_an_option(run: Run) -> None:
         (["--min-length", "5", "--max-length", "4"], "--min-length: is out of range"),
         (["--model", "nope"], "--model: no such model; served here: bigram, "),
         (["--model", "../bigram"], "--model: no such model"),
+        (["--fingerprint", "x"], "--fingerprint: is not that of bigram, which is "),
         (["--format", "xml"], "--format: "),
         (["--scores"], "--scores: has no place in text; add --format"),
         (["--top", "5"], "unrecognized arguments: --top 5"),

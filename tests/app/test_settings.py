@@ -42,6 +42,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "tree_memory_mb": "0",
         "pool_names": "0",
         "max_body_bytes": "1024",
+        "cors_origins": "https://a.example, http://localhost:3000",
         "shutdown_timeout_s": "30",
         "log_level": "debug",
     }
@@ -81,6 +82,11 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("default_model", "x" * 65),
         ("models", "a/b"),
         ("models", "a;b"),
+        ("cors_origins", "a.example"),
+        ("cors_origins", "https://a.example/"),
+        ("cors_origins", "https://*.example"),
+        ("cors_origins", "https://a.example https://b.example"),
+        ("cors_origins", "*, https://a.example"),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_under_its_name(

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.schemas import GenerateQuery
-from tests.service.conftest import assert_problem, post
+from tests.service.conftest import JSON, assert_problem, post
 
 # Text with everything in it, and text that is nearly right.
 values = st.one_of(
@@ -69,6 +69,32 @@ def test_no_score_query_is_answered_by_a_500(
 @example({"words": [float("nan")], "x": float("inf")})
 def test_no_score_body_is_answered_by_a_500(client: httpx.Client, body: object) -> None:
     assert_answered_or_blamed(post(client, json.dumps(body)))
+
+
+generate_bodies = st.dictionaries(
+    st.sampled_from([*GenerateQuery.model_fields]), anything, max_size=4
+)
+
+
+@settings(max_examples=200)
+@given(generate_bodies)
+@example({"prefix": "\ud800", "seed": 10**400})
+@example({"temperature": float("inf"), "n": True, "format": ["csv"]})
+def test_no_generate_body_is_answered_by_a_500(
+    client: httpx.Client, body: dict[str, object]
+) -> None:
+    content = json.dumps({"model": "bigram"} | body)
+    assert_answered_or_blamed(client.post("/generate", content=content, headers=JSON))
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(["Accept", "If-None-Match", "Accept-Encoding", "Origin"]), st.binary())
+def test_no_header_is_answered_by_a_500(client: httpx.Client, name: str, value: bytes) -> None:
+    printable = bytes(byte for byte in value if byte >= 32 and byte != 127)
+    headers = {name.encode(): printable.strip()}
+    response = client.get("/generate?model=bigram&seed=1", headers=headers)
+    if response.status_code != 304:
+        assert_answered_or_blamed(response)
 
 
 @settings(max_examples=200)

@@ -1,0 +1,45 @@
+"""How long an answer may be kept, and whether its caller has it already.
+
+What a seed gives is settled before it is drawn, so the ETag of such an answer is a hash of all
+that decides its bytes, and a caller who has them costs the engine nothing.
+
+Source: RFC 9110, sections 8.8.3 and 13.1.2; RFC 9111.
+"""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Request
+
+from app.encoding import encode
+
+NOT_KEPT = "no-store"
+"""For what no one will be given again: each answer has a seed of its own."""
+KEPT_A_DAY = "public, max-age=86400"
+"""For what a seed gives. Not `immutable`: the model behind an address may be replaced."""
+KEPT = "public, max-age=31536000, immutable"
+"""For what a seed and a fingerprint give: another model's answer is an error."""
+
+
+def etag_of(*decisive: Any) -> str:
+    """A strong ETag; `decisive` is all that decides the bytes, but for the code that writes them.
+
+    Args:
+        decisive: JSON values.
+    """
+    content = encode([_version(), *decisive]).encode()
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether If-None-Match names `etag`, its weak form, or anything."""
+    given = ",".join(request.headers.getlist("if-none-match"))
+    known = [value.strip().removeprefix("W/") for value in given.split(",")]
+    return etag in known or known == ["*"]
+
+
+@cache
+def _version() -> str:
+    return version("namewright")
