@@ -15,8 +15,6 @@ from models.request import MAX_NAMES, MAX_OFFSET
 from models.rows import TEXT_LIMIT
 from models.sampling import MAX_TEMPERATURE, MAX_TOP_K
 
-MAX_WORDS = 1000
-
 ModelId = Annotated[str, Field(max_length=64, description="A model's id; the default if not given")]
 
 Fingerprint = Annotated[
@@ -120,29 +118,6 @@ class GenerateQuery(NamesQuery):
     fingerprint: Fingerprint | None = None
 
 
-class ScoreQuery(Strict):
-    """Parameters of GET /score."""
-
-    word: list[str] = Field(
-        min_length=1,
-        max_length=MAX_WORDS,
-        description="A word to score; repeat for more",
-        examples=[["emma", "andrejq"]],
-    )
-    model: ModelId | None = None
-    fingerprint: Fingerprint | None = None
-
-
-class ScoreBody(Strict):
-    """Body of POST /score."""
-
-    words: list[str] = Field(
-        min_length=1, max_length=MAX_WORDS, examples=[["emma", "andrejq"]], description="Words"
-    )
-    model: ModelId | None = None
-    fingerprint: Fingerprint | None = None
-
-
 def finite(value: float) -> float | None:
     """`value`, or None for infinity, which JSON lacks: what a model holds impossible."""
     return value if math.isfinite(value) else None
@@ -204,40 +179,6 @@ class GenerateAnswer(AppliedAnswer):
     )
     acceptance_rate: float = Field(description="Share of draws that gave a name")
     unique: bool
-
-
-class CharacterAnswer(BaseModel):
-    """One prediction of a scored word."""
-
-    character: str = Field(description='The character; "" is the end of a name')
-    nll: float | None = Field(description="-ln probability, nats; null where that is 0")
-    probability: float
-    rank: int = Field(description="1 for the likeliest character there")
-
-
-class WordAnswer(BaseModel):
-    """A scored word; null stands for infinity, where the model holds it impossible."""
-
-    word: str
-    nll: float | None = Field(description="Of the name and its end, or of running text; nats")
-    nll_per_char: float | None = Field(
-        description="nll over length + 1, since the end of a name counts; over length in running "
-        "text"
-    )
-    perplexity: float | None = Field(description="e to nll_per_char")
-    bits_per_char: float | None = Field(description="nll_per_char over ln 2")
-    in_training: bool | None = Field(
-        description="Whether the model was fitted on this name; null for running text"
-    )
-    characters: list[CharacterAnswer]
-
-
-class ScoreAnswer(BaseModel):
-    """Scores, in the order of the words."""
-
-    results: list[WordAnswer]
-    model: str
-    fingerprint: str
 
 
 class AlphabetAnswer(BaseModel):

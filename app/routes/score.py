@@ -15,7 +15,8 @@ from app.dependencies import (
     while_connected,
 )
 from app.encoding import encode
-from app.schemas import ScoreAnswer, ScoreBody, ScoreQuery, finite
+from app.schemas import finite
+from app.score_schemas import ScoreAnswer, ScoreBody, ScoreQuery
 from app.strict_json import StrictJSONRoute
 from models.score import Score
 

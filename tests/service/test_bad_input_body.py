@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from app.schemas import MAX_WORDS
+from app.score_schemas import MAX_WORDS
 from tests.service.conftest import JSON, assert_problem, get, post
 
 DEEP = 100_000

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.schemas import GenerateQuery, ScoreQuery
+from app.schemas import GenerateQuery
+from app.score_schemas import ScoreQuery
 from tests.exact import bundled_ids
 from tests.service.conftest import Service, assert_problem, get, request
 

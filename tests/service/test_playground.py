@@ -425,7 +425,7 @@ def test_the_documentation_opens_without_another_site(
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto("/docs")
-        page.get_by_text("Generate names").click()
+        page.get_by_text("Generate names", exact=True).click()
         expect(page.get_by_text("Draw names from a model")).to_be_visible()
         assert all(url.startswith((str(client.base_url), "data:")) for url in asked)
         assert complaints == []

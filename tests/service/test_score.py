@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.schemas import ScoreAnswer
+from app.score_schemas import ScoreAnswer
 from tests.service.test_generate import MODELS
 
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 import torch
 
-from app.schemas import GenerateAnswer, ModelAnswer, ScoreAnswer
+from app.schemas import GenerateAnswer, ModelAnswer
+from app.score_schemas import ScoreAnswer
 from models.checkpoint import Checkpoint, Metadata, save_checkpoint
 from models.config import ModelConfig
 from models.registry import build_model
