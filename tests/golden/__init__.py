@@ -1,13 +1,15 @@
-"""Names that the bundled models must go on giving for some seeds: the promise, written down.
+"""The promises, written down: names for some seeds, and what can be asked over HTTP.
 
-`python -m tests.golden` writes names.json anew. That is right only together with a
-new checkpoint (its fingerprint changes by itself) or a higher SAMPLER_VERSION, and
-with a line in CHANGELOG.md.
+`python -m tests.golden` writes names.json and openapi.json anew. For names that is right only
+together with a new checkpoint (its fingerprint changes by itself) or a higher SAMPLER_VERSION,
+for both with a line in CHANGELOG.md.
 """
 
 from pathlib import Path
 from typing import Any
 
+from app.main import create_app
+from app.settings import Settings
 from models.checkpoint import Checkpoint
 from models.generation import generate
 from models.randomness import seed_from_text
@@ -15,6 +17,7 @@ from models.request import GenerationRequest
 from models.sampling import SamplingParams
 
 PATH = Path(__file__).parent / "names.json"
+OPENAPI = Path(__file__).parent / "openapi.json"
 
 REQUESTS: dict[str, dict[str, Any]] = {
     **{f"seed {text}": {"seed": text} for text in (
@@ -57,3 +60,10 @@ def answers(checkpoint: Checkpoint) -> dict[str, list[str]]:
         drawn = generate(checkpoint.model, checkpoint.vocabulary, request).names
         found[title] = [name.name for name in drawn]
     return found
+
+
+def contract() -> dict[str, Any]:
+    """The OpenAPI description of the service, whatever its version."""
+    described = create_app(Settings()).openapi()
+    del described["info"]["version"]
+    return described
