@@ -14,7 +14,7 @@ from app.settings import Settings
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.plots import plot_title
-from models.request import default_length
+from models.request import GenerationRequest, Job, default_length
 from models.rows import longest_name
 
 
@@ -52,6 +52,11 @@ class ServedModel:
     def model(self) -> LanguageModel:
         """The model itself."""
         return self.checkpoint.model
+
+    def job(self, request: GenerationRequest) -> Job:
+        """The work of a request; ParameterError where a value is out of this model's range."""
+        checkpoint = self.checkpoint
+        return Job(request, self.model, checkpoint.vocabulary, checkpoint.training_names)
 
     @property
     def longest_name(self) -> int:

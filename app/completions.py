@@ -13,11 +13,12 @@ from app.catalog import ServedModel
 from app.completion_schemas import CompletionBody
 from app.engine import Engine
 from app.errors import DeadlineExceededError
-from models.completion import CompletionJob, encode_prompt, room_after
+from models.completion import CompletionJob, room_after
 from models.errors import ParameterError
 from models.randomness import draw_seed
 from models.request import MAX_NAMES, GenerationRequest
 from models.sampling import SamplingParams
+from models.score import encode_word
 from models.vocabulary import normalize
 
 DEFAULT_TOKENS = 16
@@ -171,7 +172,7 @@ class Completion:
 
     def _prompt(self, text: str, parameter: str) -> Prompt:
         model, vocabulary = self.served.model, self.served.checkpoint.vocabulary
-        token_ids = encode_prompt(model, vocabulary, text, parameter)
+        token_ids = encode_word(model, vocabulary, text, parameter, shortest=0)
         room = room_after(model, vocabulary, token_ids)
         wanted = self.body.max_tokens
         if wanted is not None and wanted > room:

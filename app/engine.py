@@ -127,9 +127,7 @@ class Engine:
             DeadlineExceededError: it has taken too long.
             EngineStoppedError: the thread does not run.
         """
-        checkpoint = served.checkpoint
-        job = Job(request, served.model, checkpoint.vocabulary, checkpoint.training_names)
-        result: Generated = await self._submit(served, job)
+        result: Generated = await self._submit(served, served.job(request))
         return result
 
     async def score(self, served: ServedModel, words: list[str], parameter: str) -> list[Score]:

@@ -19,7 +19,7 @@ from app.schemas import Fingerprint, ModelId, NamesQuery
 from app.settings import Settings
 from models.errors import NamewrightError, ParameterError
 from models.generation import Sampler
-from models.request import MAX_JOB_NAMES, Generated, GenerationRequest, Job
+from models.request import MAX_JOB_NAMES, Generated, GenerationRequest
 
 _FIRST = 16
 """Names drawn before the first is written, then twice as many each time: `| head` is quick."""
@@ -107,7 +107,7 @@ def _generate(options: GenerateOptions, settings: Settings) -> int:
     served.check_fingerprint(options.fingerprint)
     request = to_request(options)
     bulk = Bulk(request, options.n)
-    _job(served, bulk.request())  # refuses what cannot be
+    served.job(bulk.request())  # refuses what cannot be
     if options.seed is None:
         sys.stderr.write(f"the same names again: --seed {request.seed}\n")
     about = as_applied(options, served, request)
@@ -155,7 +155,7 @@ def _write_names(written: Format, served: ServedModel, bulk: Bulk, tree_bytes: i
 
 
 def _draw(sampler: Sampler, served: ServedModel, request: GenerationRequest) -> Generated:
-    job = _job(served, request)
+    job = served.job(request)
     sampler.add(job)
     while not job.done:
         sampler.step()
@@ -165,8 +165,3 @@ def _draw(sampler: Sampler, served: ServedModel, request: GenerationRequest) -> 
 def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
-
-
-def _job(served: ServedModel, request: GenerationRequest) -> Job:
-    checkpoint = served.checkpoint
-    return Job(request, served.model, checkpoint.vocabulary, checkpoint.training_names)

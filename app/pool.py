@@ -128,8 +128,7 @@ class PoolFiller:
         """A step of the sampler."""
         if not self._job:
             request = GenerationRequest(draw_seed(), self._pool.stretch, scores=False)
-            vocabulary = self._served.checkpoint.vocabulary
-            self._job = Job(request, self._served.model, vocabulary)
+            self._job = self._served.job(request)
             self._sampler.add(self._job)
         if self._job in self._sampler.step():
             self._pool.add(self._job.request.seed, self._job.result())

@@ -118,7 +118,7 @@ def measure(model_id: str, tree_bytes: int, warm_seconds: float) -> dict[str, fl
     while not job.done:
         sampler.step()
     characters = statistics.mean(len(drawn.name) + 1 for drawn in job.result().names)
-    figures["dense bound"] = dense_bound(single, characters)
+    figures["dense bound"] = dense_bound(model, characters)
     figures["seconds to warm"] = warm(sampler, warm_seconds)
     figures["nodes"] = len(sampler.tree)
     for kind, params in KINDS.items():

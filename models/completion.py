@@ -14,27 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import LanguageModel
-from models.errors import ParameterError
 from models.request import GenerationRequest, Job
 from models.rows import longest_name
 from models.score import LIKELIEST, Scoring
-from models.vocabulary import BOUNDARY, Vocabulary, normalized_length
-
-
-def encode_prompt(
-    model: LanguageModel, vocabulary: Vocabulary, prompt: str, parameter: str = "prompt"
-) -> list[int]:
-    """The ids of a prompt, which may be empty.
-
-    Raises:
-        ParameterError: naming `parameter`: it is too long, or a character is not in the
-            alphabet.
-    """
-    limit = longest_name(model, vocabulary)
-    length = normalized_length(prompt, limit)
-    if length > limit:
-        raise ParameterError(parameter, f"has {length} characters; allowed: 0 to {limit}")
-    return vocabulary.encode(prompt, parameter)
+from models.vocabulary import BOUNDARY, Vocabulary
 
 
 def room_after(model: LanguageModel, vocabulary: Vocabulary, prompt: Sequence[int]) -> int:

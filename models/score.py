@@ -68,18 +68,25 @@ class Score:
 
 
 def encode_word(
-    model: LanguageModel, vocabulary: Vocabulary, word: str, parameter: str
+    model: LanguageModel, vocabulary: Vocabulary, word: str, parameter: str, shortest: int = 1
 ) -> list[int]:
-    """The ids of a word that the model can score, without boundaries.
+    """The ids of a word that the model can read, without boundaries.
+
+    Args:
+        model: only asked for its longest name.
+        vocabulary: the model's.
+        word: `shortest` to `longest_name(model, vocabulary)` characters of the alphabet.
+        parameter: what an error calls it.
+        shortest: 0 where it may be empty.
 
     Raises:
-        ParameterError: naming `parameter`: the word is empty or too long, or a
+        ParameterError: naming `parameter`: the word is too short or too long, or a
             character is not in the alphabet.
     """
     limit = longest_name(model, vocabulary)
     length = normalized_length(word, limit)
-    if not 1 <= length <= limit:
-        raise ParameterError(parameter, f"has {length} characters; allowed: 1 to {limit}")
+    if not shortest <= length <= limit:
+        raise ParameterError(parameter, f"has {length} characters; allowed: {shortest} to {limit}")
     return vocabulary.encode(word, parameter)
 
 

@@ -15,7 +15,7 @@ from app.names_query import as_applied, in_headers, to_request
 from app.pool import PooledNames
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
-from models.request import Generated, GenerationRequest, Job
+from models.request import Generated, GenerationRequest
 
 _POOLED = frozenset({"n", "model", "format", "fingerprint"})
 """Parameters of a request that may be answered from the pool."""
@@ -58,7 +58,7 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     if query.seed is not None and http.method == "GET":
         headers = headers | _kept(query, served, request, chosen)
         if is_known(http, headers["ETag"]):
-            Job(request, served.model, served.checkpoint.vocabulary)  # refuses what cannot be
+            served.job(request)  # refuses what cannot be
             return Response(status_code=304, headers=headers)
     generated = await while_connected(http, engine.generate(served, request))
     if written is None:

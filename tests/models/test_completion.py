@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.completion import CompletionJob, Reading, encode_prompt, room_after
+from models.completion import CompletionJob, Reading, room_after
 from models.errors import ParameterError, UnknownCharacterError
 from models.generation import Sampler, generate
 from models.prefix_tree import PrefixTree
 from models.request import GenerationRequest, Job
 from models.rows import longest_name
 from models.sampling import SamplingParams
-from models.score import LIKELIEST, Scoring
+from models.score import LIKELIEST, Scoring, encode_word
 from models.scoring import Scorer, score
 from models.vocabulary import BOUNDARY
 from tests.models.conftest import HOT, Served, each_architecture
@@ -24,7 +24,7 @@ def complete(
 ) -> list[str]:
     """The first N choices of seed 5, each with its prompt."""
     request = GenerationRequest(5, N, offset, sampling)
-    job = CompletionJob(request, encode_prompt(*served, prompt), max_tokens, *served)
+    job = CompletionJob(request, encode_word(*served, prompt, "prompt", 0), max_tokens, *served)
     sampler = Sampler(*served)
     sampler.add(job)
     while not job.done:
@@ -42,7 +42,7 @@ def test_choices_that_end_are_the_names_at_their_indexes_and_others_are_cut(
 ):
     served = make_model(architecture)
     limit = longest_name(*served)
-    room = room_after(*served, encode_prompt(*served, prompt))
+    room = room_after(*served, encode_word(*served, prompt, "prompt", 0))
     assert room == limit + 1 - len(prompt)
     choices = complete(served, prompt, room)
     ended = {i: text for i, text in enumerate(choices) if len(text) < len(prompt) + room}
@@ -104,10 +104,10 @@ def test_a_prompt_that_does_not_fit_is_refused_by_name(make_model):
     served = make_model("transformer")
     limit = longest_name(*served)
     with pytest.raises(ParameterError, match=rf"prompt\[3\]: has {limit + 1} characters"):
-        encode_prompt(*served, "a" * (limit + 1), "prompt[3]")
+        encode_word(*served, "a" * (limit + 1), "prompt[3]", 0)
     with pytest.raises(UnknownCharacterError, match="prompt: the character at position 1"):
-        encode_prompt(*served, "aZ")
-    assert room_after(*served, encode_prompt(*served, "a" * limit)) == 1
+        encode_word(*served, "aZ", "prompt", 0)
+    assert room_after(*served, encode_word(*served, "a" * limit, "prompt", 0)) == 1
     text = make_model("transformer", kind="text")
     assert room_after(*text, [1] * longest_name(*text)) == 0
 
