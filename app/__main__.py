@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import uvicorn
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app.settings import Settings
+from models.errors import NamewrightError
 
 HELD_UP_S = 30
 """Before a worker that says nothing counts as hung and is replaced, its requests lost: on a
@@ -59,7 +60,7 @@ def _serve(settings: Settings) -> int:
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         timeout_worker_healthcheck=HELD_UP_S,
     )
-    return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config)
+    return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config, settings)
 
 
 def _serve_alone(config: uvicorn.Config) -> int:
@@ -69,10 +70,22 @@ def _serve_alone(config: uvicorn.Config) -> int:
     return 0 if server.started else STARTUP_FAILURE
 
 
-def _serve_by_workers(config: uvicorn.Config) -> int:
+def _serve_by_workers(config: uvicorn.Config, settings: Settings) -> int:
+    # Here, so that one process alone does without.
+    from app.metrics_folder import served_metrics, shared_metrics, shared_registry
+
     # uvicorn.run would return as if all were well when no worker could start.
     supervisor = Multiprocess(config, sockets=[config.bind_socket()])
-    supervisor.run()
+    try:
+        with ExitStack() as within:
+            within.enter_context(shared_metrics())
+            if registry := shared_registry():
+                port = settings.metrics_port
+                within.enter_context(served_metrics(settings.host, port, registry))
+            supervisor.run()
+    except NamewrightError as error:
+        sys.stderr.write(f"error: cannot start: {error}\n")
+        return STARTUP_FAILURE
     failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     return STARTUP_FAILURE if failed else 0
 

@@ -1,7 +1,7 @@
 """The models that this process serves, verified and on their device."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,16 @@ def load_one(settings: Settings, model_id: str | None) -> ServedModel:
     if path is None:
         raise ModelNotFoundError("model", tuple(folders))
     return _load(path, _device(settings.device))
+
+
+def share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
+    """Bytes for each model's tree: three quarters for the default one, if there are others."""
+    names = list(models)
+    others = [name for name in names if name != default]
+    if len(others) == len(names):
+        return {name: tree_bytes // len(names) for name in names}
+    rest = tree_bytes // 4 if others else 0
+    return {name: rest // len(others) for name in others} | {str(default): tree_bytes - rest}
 
 
 def _folders(settings: Settings) -> list[Path]:

@@ -13,7 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.compression import GzipMiddleware
+from app.metrics import Metrics
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
+from app.observing import ObservingMiddleware
 from app.openapi import DescribedApp
 from app.settings import Settings
 
@@ -86,7 +88,7 @@ class CorsMiddleware(CORSMiddleware):
         await super().__call__(scope, receive, send)
 
 
-def wrappers(settings: Settings) -> list[Wrapper]:
+def wrappers(settings: Settings, metrics: Metrics) -> list[Wrapper]:
     """Those that the settings need."""
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     cors = partial(
@@ -98,6 +100,7 @@ def wrappers(settings: Settings) -> list[Wrapper]:
     )
     return [
         Utf8Middleware,
+        partial(ObservingMiddleware, metrics=metrics),  # inside HEAD's, which copies the scope
         GzipMiddleware,
         *([cors] if origins else []),
         RequestIdMiddleware,

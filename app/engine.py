@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-from app.catalog import ServedModel
+from app.catalog import ServedModel, share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from app.pool import Pool, PooledNames, PoolFiller
 from app.tasks import Outcome, Task, settle
@@ -54,6 +54,8 @@ class Engine:
 
     Attributes:
         deadline_s: as given.
+        samplers: by model id; others may look at their trees and tallies.
+        pool: likewise.
     """
 
     def __init__(
@@ -68,24 +70,24 @@ class Engine:
         self._queue_size = queue_size
         self.deadline_s = deadline_s
         served = {model.id: model for model in models}
-        shares = _share_out(tree_bytes, served, default)
+        shares = share_out(tree_bytes, served, default)
         self._pending = 0  # touched on the event loop alone
         self._inbox: queue.SimpleQueue[tuple[Job | Scoring, Task] | _Signal]
         self._inbox = queue.SimpleQueue()
         self._sleeping = False  # until something comes, for ever
         self._quiet_from = 0.0
-        self._samplers = {
+        self.samplers = {
             name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
             for name, model in served.items()
         }
         self._scorers = {
-            name: Scorer(model.model, model.checkpoint.vocabulary, self._samplers[name].tree)
+            name: Scorer(model.model, model.checkpoint.vocabulary, self.samplers[name].tree)
             for name, model in served.items()
         }
-        self._growing = self._samplers.get(default) if default else None
-        self._pool = Pool(pool_names)
+        self._growing = self.samplers.get(default) if default else None
+        self.pool = Pool(pool_names)
         self._filler = (
-            PoolFiller(self._pool, served[default], self._samplers[default])
+            PoolFiller(self.pool, served[default], self.samplers[default])
             if default in served and served[default].checkpoint.vocabulary.ends
             else None
         )
@@ -108,11 +110,16 @@ class Engine:
         if not self._thread.is_alive():
             raise EngineStoppedError("the engine has stopped; this process must be replaced")
 
+    @property
+    def pending(self) -> int:
+        """How many requests wait or are under way."""
+        return self._pending
+
     def take(self, served: ServedModel, n: int) -> PooledNames | None:
         """Names for a request that has only an `n`, from the pool; None: it must `generate`."""
         if served.id != self._default:
             return None
-        taken = self._pool.take(n)
+        taken = self.pool.take(n)
         self._quiet_from = time.monotonic() + QUIET_S
         if self._sleeping and self._filling:
             self._inbox.put(_Signal.WAKE)
@@ -193,7 +200,7 @@ class Engine:
 
     @property
     def _filling(self) -> bool:
-        return self._filler is not None and self._pool.wanted
+        return self._filler is not None and self.pool.wanted
 
     def _run(self) -> None:
         while self._receive():
@@ -222,7 +229,7 @@ class Engine:
             work, task = arrived
             if isinstance(work, Job):
                 self._jobs[work] = task
-                self._samplers[task.served.id].add(work)
+                self.samplers[task.served.id].add(work)
             else:
                 self._scorings[work] = task
                 self._scorers[task.served.id].add(work)
@@ -230,7 +237,7 @@ class Engine:
     def _advance(self) -> None:
         """One character in the rows of every busy model."""
         self._forget_abandoned()
-        for model_id, sampler in self._samplers.items():
+        for model_id, sampler in self.samplers.items():
             if sampler.busy:
                 self._step(model_id, sampler)
         for model_id, scorer in self._scorers.items():
@@ -254,13 +261,13 @@ class Engine:
             filler.step()
         except Exception:
             logger.exception("the default model failed while its pool was filled")
-            self._samplers[filler.model_id].clear()
+            self.samplers[filler.model_id].clear()
             self._filler = None
 
     def _forget_abandoned(self) -> None:
         """Drop the work of requests that no one awaits any more."""
         for job in [job for job, task in self._jobs.items() if task.abandoned]:
-            self._samplers[self._jobs.pop(job).served.id].remove(job)
+            self.samplers[self._jobs.pop(job).served.id].remove(job)
         for scoring in [one for one, task in self._scorings.items() if task.abandoned]:
             self._scorers[self._scorings.pop(scoring).served.id].remove(scoring)
 
@@ -285,13 +292,3 @@ class Engine:
             settle([Outcome(self._scorings.pop(scoring), error=error) for scoring in failed])
             return
         settle([Outcome(self._scorings.pop(one), one.result()) for one in completed])
-
-
-def _share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
-    """Bytes for each model's tree: three quarters for the default one, if there are others."""
-    names = list(models)
-    others = [name for name in names if name != default]
-    if len(others) == len(names):
-        return {name: tree_bytes // len(names) for name in names}
-    rest = tree_bytes // 4 if others else 0
-    return {name: rest // len(others) for name in others} | {str(default): tree_bytes - rest}

@@ -11,6 +11,7 @@ input, but for parameter names, shortened.
 
 import json
 import random
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -24,6 +25,8 @@ from app import openai_errors
 from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
 
 MEDIA_TYPE = "application/problem+json"
+CAUSE = "namewright.cause"
+"""Key of a scope: in a word, why its request was refused or failed."""
 RETRY_AFTER_S = (1, 3)
 """Between them, at random for each answer: those who were refused at once do not return at once."""
 
@@ -172,6 +175,7 @@ async def _on_namewright_error(request: Request, error: Exception) -> JSONRespon
     status = status_of(error)
     if status == 500:
         return await _on_bug(request, error)
+    request.scope[CAUSE] = _cause(error)
     headers = {"Retry-After": str(random.randint(*RETRY_AFTER_S))} if status == 503 else None
     errors = []
     if isinstance(error, ParameterError):
@@ -182,6 +186,7 @@ async def _on_namewright_error(request: Request, error: Exception) -> JSONRespon
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    request.scope[CAUSE] = "parameter"
     errors = [
         {"parameter": _parameter(fault["loc"]), "message": _message(fault)}
         for fault in error.errors()
@@ -195,6 +200,7 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
+    request.scope[CAUSE] = f"http_{error.status_code}"
     headers = dict(error.headers or {})
     detail = error.detail
     if error.status_code == 404:
@@ -217,8 +223,14 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     """The framework logs the traceback; the caller gets the id under which to ask."""
+    request.scope[CAUSE] = "bug"
     del error
     return problem(request, 500, "an error of ours; please report it with the request_id")
+
+
+def _cause(error: NamewrightError) -> str:
+    """`deadline_exceeded` for a DeadlineExceededError."""
+    return re.sub("(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
 
 
 def _parameter(loc: tuple[int | str, ...]) -> str:

@@ -13,6 +13,8 @@ from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.metrics import Metrics
+from app.metrics_folder import served_metrics, shared_registry
 from app.openapi import PROBLEM_RESPONSES
 from app.routes import (
     compare,
@@ -20,6 +22,7 @@ from app.routes import (
     generate,
     generate_many,
     health,
+    metrics,
     models,
     names,
     next_character,
@@ -64,15 +67,23 @@ def create_app(settings: Settings) -> FastAPI:
             deadline_s=settings.deadline_s,
         )
         app.state.engine.start()
+        observed.describe(catalog)
         for served in app.state.catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)
         app.state.shutdown = Shutdown()
-        with app.state.shutdown.watch_signals():
-            yield
+        # Of several workers it is the parent's.
+        own_port = settings.metrics_port if settings.workers == 1 else 0
+        with (
+            app.state.shutdown.watch_signals(),
+            served_metrics(settings.host, own_port, observed.registry),
+        ):
+            async with observed.watch(app.state.engine):
+                yield
         app.state.engine.stop()
 
+    observed = Metrics(settings.queue_size)
     app = EdgedApp(
-        wrappers(settings),
+        wrappers(settings, observed),
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
@@ -83,11 +94,13 @@ def create_app(settings: Settings) -> FastAPI:
         responses=PROBLEM_RESPONSES,
     )
     add_error_handlers(app)
+    app.state.metrics = observed
+    app.state.shared_metrics = shared_registry()
     app.state.max_body_bytes = settings.max_body_bytes
     generate.add_generate(app)
     for module in (
         generate_many, stream, names, compare, score, next_character, models, plots, completions,
-        openai_models, health, page,
+        openai_models, health, page, *([] if settings.metrics_port else [metrics]),
     ):  # fmt: skip
         app.include_router(module.router)
     return app

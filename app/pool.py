@@ -80,6 +80,10 @@ class Pool:
         self._size = size
         self._stretches: deque[_Stretch] = deque()
 
+    def __len__(self) -> int:
+        """How many names there are, those of a stretch that is being given away included."""
+        return len(self._stretches) * self.stretch
+
     @property
     def wanted(self) -> bool:
         """Whether there is room for another stretch."""

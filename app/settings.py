@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         description="Origins whose pages may read answers, separated by commas, or *; empty: none.",
         pattern=r"^\s*(\*|(https?://[^\s,/*?#]+\s*(,\s*|$))*)\s*$",
     )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for /metrics alone; 0: it is a path of the service like any other.",
+    )
     shutdown_timeout_s: int = Field(
         default=5,
         ge=1,

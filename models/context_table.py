@@ -59,6 +59,11 @@ class ContextTable:
         """V**K."""
         return len(self._log_probs)
 
+    @property
+    def nbytes(self) -> int:
+        """Of the table."""
+        return self._log_probs.nbytes
+
     def log_probs(self, nodes: Nodes) -> LogProbs:
         """(B,) nodes to (B, V) log-probabilities, a copy."""
         return self._log_probs[nodes]

@@ -16,6 +16,7 @@ from models.prefix_tree import NONE, PrefixTree
 from models.readers import Indexes, Readers
 from models.rows import ROWS, Rows, longest_name
 from models.sampling import Array
+from models.tally import Tally
 from models.vocabulary import Vocabulary
 
 _PATIENCE = 2
@@ -36,6 +37,7 @@ class Evaluator:
         vocabulary: the model's.
         tree: that learns.
         names: whose slots are asked for.
+        tally: of the passes, and of the characters that they give.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class Evaluator:
         vocabulary: Vocabulary,
         tree: PrefixTree | ContextTable,
         names: NamesInFlight,
+        tally: Tally,
     ) -> None:
         self._model, self._vocabulary = model, vocabulary
         self._limit = longest_name(model, vocabulary)
-        self._tree, self._names = tree, names
+        self._tree, self._names, self._tally = tree, names, tally
         self._growth = Growth(tree, self._limit) if isinstance(tree, PrefixTree) else None
         self._exact = Readers(Rows(model, vocabulary), self._limit)
         # Of each exact reader: the key of what it reads where the tree is to learn it.
@@ -205,10 +208,11 @@ class Evaluator:
         readers.skip(chosen, self._tree.load_states(nodes, readers.state, chosen))
 
     def _advance_exact(self) -> Slots:
-        ended, log_probs = self._exact.advance()
+        ended, log_probs = self._advance(self._exact)
         growing = self._exact.owner[ended] == _GROWTH
         self._learn(ended, log_probs)
         ended, log_probs = ended[~growing], log_probs[~growing]
+        self._tally.from_model += len(ended)
         slots = self._exact.owner[ended]
         nodes = self._tree.find(self._names.key[slots])
         self._names.unsure[slots] = False
@@ -251,16 +255,22 @@ class Evaluator:
         self._exact.follow(readers[worth], token_ids[worth])
 
     def _advance_drafts(self, drafts: Readers) -> Slots:
-        ended, log_probs = drafts.advance()
+        ended, log_probs = self._advance(drafts)
         slots = drafts.owner[ended]
         sure = self._names.read(slots, log_probs, self._error or 0.0)
         drafts.release(ended[~sure])
         unsure, ended, slots = slots[~sure], ended[sure], slots[sure]
+        self._tally.from_drafts += len(slots)
         self._names.key[slots] = UNKNOWN
         over = self._names.finish(slots)
         drafts.release(ended[over])
         drafts.follow(ended[~over], self._names.last(slots[~over]))
         return unsure
+
+    def _advance(self, readers: Readers) -> tuple[Indexes, Array]:
+        self._tally.passes += 1
+        self._tally.rows += readers.busy
+        return readers.advance()
 
     def _make_drafts(self) -> Readers | None:
         """Those that can be relied on, or None."""

@@ -18,6 +18,7 @@ from models.in_flight import NamesInFlight, Slots
 from models.prefix_tree import NONE, PrefixTree
 from models.request import Generated, GenerationRequest, Job
 from models.rows import longest_name
+from models.tally import Tally
 from models.vocabulary import Vocabulary
 
 TREE_BYTES = 32 << 20
@@ -40,6 +41,7 @@ class Sampler:
 
     Attributes:
         tree: these distributions.
+        tally: what has been done.
     """
 
     def __init__(
@@ -51,9 +53,10 @@ class Sampler:
             if fits(model, tree_bytes)
             else PrefixTree(model, tree_bytes)
         )
+        self.tally = Tally()
         self._jobs: deque[Job] = deque()
         self._names = NamesInFlight(_SLOTS, longest_name(model, vocabulary), vocabulary)
-        self._evaluator = Evaluator(model, vocabulary, self.tree, self._names)
+        self._evaluator = Evaluator(model, vocabulary, self.tree, self._names, self.tally)
         self._ready = _NO_SLOTS  # names that can go on in the tree
         self._waiting = _NO_SLOTS  # names that are to be read for, the longest waiting first
 
@@ -108,6 +111,8 @@ class Sampler:
         completed = [job for job in self._jobs if job.done]
         for job in completed:  # it may have names ahead of what it needed
             self.remove(job)
+            self.tally.names += job.given
+            self.tally.draws += job.consumed
         return completed
 
     def _admitted(self) -> Slots:
@@ -149,6 +154,7 @@ class Sampler:
             if not sure.all():
                 left.append(slots[~sure])
                 slots, nodes = slots[sure], nodes[sure]
+            self.tally.from_tree += len(slots)
             self._names.move(slots, nodes, self.tree)
             slots = slots[~self._names.finish(slots)]
         self._ready = slots  # enough for one step

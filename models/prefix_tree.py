@@ -55,10 +55,10 @@ class PrefixTree:
 
     def __init__(self, model: LanguageModel, memory_bytes: int) -> None:
         size = model.config.vocab_size
-        node_bytes = math.ceil(size * 4 + 8 + 2 + 4 + 4 * _SLOTS_PER_NODE)
+        self._node_bytes = math.ceil(size * 4 + 8 + 2 + 4 + 4 * _SLOTS_PER_NODE)
         of_state = state_bytes(model)
         kept = memory_bytes // 4 // of_state if of_state else 0
-        self._capacity = max(0, memory_bytes - kept * of_state - 8) // node_bytes
+        self._capacity = max(0, memory_bytes - kept * of_state - 8) // self._node_bytes
         self._states = KeptStates(model, kept if of_state else self._capacity)
         self.error = 2.0**-24 * math.log(size)
         # Pages of a large new array take no memory before they are written to.
@@ -79,6 +79,12 @@ class PrefixTree:
     def full(self) -> bool:
         """Whether no node can be added."""
         return self._size == self._capacity
+
+    @property
+    def nbytes(self) -> int:
+        """Of what is filled, about: the rest takes no memory yet."""
+        of_states = self._states.nbytes * min(self._size, len(self._states))
+        return self._size * self._node_bytes + of_states // max(1, len(self._states))
 
     def log_probs(self, nodes: Nodes) -> LogProbs:
         """(B,) nodes, none of them NONE, to (B, V) log-probabilities, a copy."""

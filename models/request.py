@@ -169,6 +169,16 @@ class Job:
         in_flight = self._admitted - finished
         return max(0, min(math.ceil(useful) - in_flight, self.request.budget - self._admitted))
 
+    @property
+    def given(self) -> int:
+        """How many names the answer has so far."""
+        return len(self._names)
+
+    @property
+    def consumed(self) -> int:
+        """How many indexes of the stream they took."""
+        return self._consumed
+
     def admit(self, count: int) -> int:
         """Take the next indexes of the stream; returns the first of them."""
         first = self.request.offset + self._admitted

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.catalog import ServedModel
-from app.engine import Engine, _share_out
+from app.catalog import ServedModel, share_out
+from app.engine import Engine
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from models.checkpoint import load_checkpoint
 from models.generation import generate
@@ -130,7 +130,7 @@ def test_answers_that_are_ready_together_wake_the_event_loop_once(
 
     async def ask() -> None:
         engine = Engine([served], queue_size=100)
-        sampler = engine._samplers[served.id]
+        sampler = engine.samplers[served.id]
         loop, all_queued, step = asyncio.get_running_loop(), threading.Event(), sampler.step
         call_soon_threadsafe = loop.call_soon_threadsafe
 
@@ -188,7 +188,7 @@ def test_while_there_is_nothing_to_do_the_default_models_tree_is_filled(
         early = await engine.generate(served, request)
         while engine._growing:
             await asyncio.sleep(0.01)
-        assert engine._samplers[served.id].grown
+        assert engine.samplers[served.id].grown
         assert await engine.generate(served, request) == early
         engine.stop()
         return early
@@ -213,6 +213,6 @@ def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
 
 
 def test_the_default_model_has_most_of_the_trees_memory_and_the_others_share_the_rest() -> None:
-    assert _share_out(90, ["a"], "a") == {"a": 90}
-    assert _share_out(96, ["a", "b", "c", "d"], "b") == {"a": 8, "b": 72, "c": 8, "d": 8}
-    assert _share_out(90, ["a", "b"], None) == {"a": 45, "b": 45}
+    assert share_out(90, ["a"], "a") == {"a": 90}
+    assert share_out(96, ["a", "b", "c", "d"], "b") == {"a": 8, "b": 72, "c": 8, "d": 8}
+    assert share_out(90, ["a", "b"], None) == {"a": 45, "b": 45}

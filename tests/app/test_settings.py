@@ -43,6 +43,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "pool_names": "0",
         "max_body_bytes": "1024",
         "cors_origins": "https://a.example, http://localhost:3000",
+        "metrics_port": "9100",
         "shutdown_timeout_s": "30",
         "log_level": "debug",
     }
@@ -73,6 +74,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("deadline_s", "3601"),
         ("pool_names", "-1"),
         ("max_body_bytes", "1023"),
+        ("metrics_port", "65536"),
         ("device", "gpu"),
         ("device", "CPU"),
         ("log_level", "loud"),
