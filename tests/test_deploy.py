@@ -1,0 +1,66 @@
+"""What is deployed beside the service speaks of metrics and settings that there are."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+METRICS = set(re.findall(r"`(namewright_\w+)`", OPERATIONS))
+
+
+@pytest.mark.parametrize("path", [*PROMETHEUS.glob("*.yml"), DASHBOARD], ids=lambda p: p.name)
+def test_every_metric_that_is_asked_for_is_one_of_ours(path: Path) -> None:
+    asked = set(re.findall(r"namewright_\w+", path.read_text(encoding="utf-8")))
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in asked} <= METRICS
+
+
+def test_every_alert_says_what_to_do() -> None:
+    alerts = re.findall(r"- alert: (\w+)", (PROMETHEUS / "alerts.yml").read_text(encoding="utf-8"))
+    assert alerts
+    assert {name for name in alerts if f"| `{name}` |" not in OPERATIONS} == set()
+
+
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_every_setting_in_the_compose_file_is_one_of_ours() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    given = set(re.findall(r"^ +NAMEWRIGHT_(\w+):", text, re.MULTILINE))
+    assert given <= {name.upper() for name in Settings.model_fields}
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "config", "prometheus.yml"],
+        ["check", "rules", "--lint-fatal", "alerts.yml"],
+        ["test", "rules", "alerts_test.yml"],
+    ],
+    ids=" ".join,
+)
+def test_prometheus_accepts_the_configuration_and_alerts_as_it_should(arguments: list[str]) -> None:
+    done = subprocess.run(
+        ["promtool", *arguments], cwd=PROMETHEUS, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
