@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
+from app.logs import CURRENT_REQUEST, CurrentRequest
 from models.errors import NamewrightError
 
 _REQUEST_ID = b"x-request-id"
@@ -18,7 +19,7 @@ _PLAIN = re.compile(rb"[!-$&-~]*")
 
 
 class RequestIdMiddleware:
-    """Puts `request_id` into the scope and X-Request-ID onto the answer.
+    """Puts `request_id` into the scope and the logs, and X-Request-ID onto the answer.
 
     The caller's own X-Request-ID is kept where it is 1 to 64 letters, digits,
     dots, dashes or underscores; anything else could forge lines in a log.
@@ -34,6 +35,7 @@ class RequestIdMiddleware:
         given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
         request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8).encode()
         scope["request_id"] = request_id.decode()
+        CURRENT_REQUEST.set(CurrentRequest(scope["request_id"]))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

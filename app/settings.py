@@ -78,6 +78,9 @@ class Settings(BaseSettings):
         le=300,
         description="Seconds that requests under way have after SIGTERM before they are cut off.",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines as text, or a JSON object each."
+    )
     log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
         default="info",
         description="How much is logged: events to standard error, requests to standard output.",

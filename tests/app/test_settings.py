@@ -45,6 +45,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         "cors_origins": "https://a.example, http://localhost:3000",
         "metrics_port": "9100",
         "shutdown_timeout_s": "30",
+        "log_format": "json",
         "log_level": "debug",
     }
     for name, value in given.items():
@@ -78,6 +79,7 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("device", "gpu"),
         ("device", "CPU"),
         ("log_level", "loud"),
+        ("log_format", "xml"),
         ("default_model", ""),
         ("default_model", "../etc"),
         ("default_model", "Ünder"),

@@ -1,0 +1,66 @@
+"""Log lines: one line each, whatever is in them, with the request that they are of."""
+
+import json
+import logging
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.logs import CURRENT_REQUEST, CurrentRequest, JsonFormatter, TextFormatter
+
+
+def record(message: str, *args: object, name: str = "uvicorn.error") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.ERROR, __file__, 1, message, args, None)
+
+
+@given(st.text(), st.text())
+def test_a_json_line_is_one_line_of_ascii_whatever_callers_send(path: str, said: str) -> None:
+    access = record("%s", "1.2.3.4:5", "GET", path, "1.1", 200, name="uvicorn.access")
+    for line in (JsonFormatter().format(access), JsonFormatter().format(record("%s", said))):
+        assert line.isascii()
+        assert len(line.splitlines()) == 1
+        assert isinstance(json.loads(line), dict)
+
+
+def test_a_request_is_told_with_its_id_and_without_its_query() -> None:
+    token = CURRENT_REQUEST.set(CurrentRequest("abc"))
+    try:
+        access = record(
+            "%s", "1.2.3.4:5", "GET", "/score?word=secret", "1.1", 200, name="uvicorn.access"
+        )
+        told = json.loads(JsonFormatter().format(access))
+    finally:
+        CURRENT_REQUEST.reset(token)
+    assert told.pop("seconds") >= 0
+    assert told.pop("time").endswith("+00:00")
+    assert told == {
+        "level": "error",
+        "logger": "uvicorn.access",
+        "request_id": "abc",
+        "client": "1.2.3.4:5",
+        "method": "GET",
+        "path": "/score",
+        "status": 200,
+    }
+
+
+def test_a_traceback_is_told_with_the_id_of_its_request_in_either_form() -> None:
+    try:
+        raise ValueError("a\nb")
+    except ValueError:
+        failed = record("it failed")
+        failed.exc_info = sys.exc_info()
+    token = CURRENT_REQUEST.set(CurrentRequest("abc"))
+    try:
+        told = json.loads(JsonFormatter().format(failed))
+        text = TextFormatter("%(levelprefix)s %(message)s", use_colors=False).format(failed)
+    finally:
+        CURRENT_REQUEST.reset(token)
+    assert (told["message"], told["request_id"]) == ("it failed", "abc")
+    assert "ValueError: a\nb" in told["exception"]
+    assert text.splitlines()[0].endswith("it failed [request_id abc]")
+
+
+def test_outside_of_a_request_nothing_is_said_of_one() -> None:
+    assert "request_id" not in json.loads(JsonFormatter().format(record("started")))
