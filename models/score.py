@@ -129,7 +129,7 @@ class Scoring:
             except ParameterError as error:
                 if not lenient:
                     raise
-                self.faults[i] = error
+                self.faults[i] = error.with_traceback(None)  # which would hold this
                 continue
             self._predicted.append(token_ids + end)
             self._words.append(normalize(word))
