@@ -21,6 +21,7 @@ from app.catalog import ServedModel, share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from app.pool import Pool, PooledNames, PoolFiller
 from app.tasks import Outcome, Task, settle
+from models.errors import ParameterError
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.score import Score, Scoring
@@ -137,8 +138,10 @@ class Engine:
         result: Generated = await self._submit(served, served.job(request))
         return result
 
-    async def score(self, served: ServedModel, words: list[str], parameter: str) -> list[Score]:
-        """The scores of some words, in order.
+    async def score(
+        self, served: ServedModel, words: list[str], parameter: str
+    ) -> list[Score | ParameterError]:
+        """The scores of some words, in order; of several, one at fault has its error instead.
 
         Args:
             served: by which model.
@@ -146,14 +149,13 @@ class Engine:
             parameter: what an error calls the list.
 
         Raises:
-            ParameterError: naming `parameter[i]`, a word that the model cannot score.
-            OverloadedError: too many requests wait already.
-            DeadlineExceededError: it has taken too long.
-            EngineStoppedError: the thread does not run.
+            ParameterError: naming `parameter[0]`, the only word, which cannot be scored.
+            Others as `generate`.
         """
-        scoring = Scoring(served.model, served.checkpoint.vocabulary, words, parameter)
-        result: list[Score] = await self._submit(served, scoring)
-        return result
+        both, lenient = (served.model, served.checkpoint.vocabulary), len(words) > 1
+        scoring = Scoring(*both, words, parameter, lenient=lenient)
+        scores = iter(await self._submit(served, scoring))
+        return [scoring.faults.get(i) or next(scores) for i in range(len(words))]
 
     async def work_on(self, served: ServedModel, works: Sequence[Job | Scoring]) -> list[Any]:
         """Results of work made for a model, in one place of the queue; raises as `generate`."""

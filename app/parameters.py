@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from models.errors import ParameterError
@@ -91,6 +91,16 @@ def _check_seed_text(text: str) -> str:
 
 
 Boolean = Annotated[bool, BeforeValidator(_parse_boolean), WithJsonSchema({"type": "boolean"})]
+
+
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise fault("must be a string")
+    return value
+
+
+Text = Annotated[str, PlainValidator(_check_text), WithJsonSchema({"type": "string"})]
+"""Any string of JSON, lone surrogates too: for those who say themselves what is wrong with it."""
 
 SeedText = Annotated[
     str,

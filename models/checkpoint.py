@@ -5,6 +5,7 @@
     training_names.txt    the distinct training names, sorted, one a line
     reference.json        known answers: the NLL of a few names, checked when loading
     metrics.jsonl         the training curve
+    held_out.json         NLLs of held-out names, where there are any (see held_out.py)
     plots/*.svg           pictures, where there are any (see plots.py)
     manifest.json         sha256 and size of every other file (see storage.py)
 
@@ -16,6 +17,7 @@ answers are recomputed. There is no pickle.
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ from safetensors.torch import save as tensors_to_bytes
 from models.base import LanguageModel
 from models.config import ModelConfig
 from models.errors import CheckpointError, NamewrightError
+from models.held_out import HeldOut, held_out_from_json, held_out_to_json
 from models.plots import PLOT_FILE, plot_files, read_plots
 from models.registry import build_model
 from models.scoring import score
@@ -48,6 +51,8 @@ _FILES = (
     "reference.json",
     "training_names.txt",
 )
+_HELD_OUT = "held_out.json"
+_OPTIONAL = re.compile(rf"{PLOT_FILE.pattern}|{re.escape(_HELD_OUT)}")
 _CONFIG_KEYS = (
     "schema",
     "architecture",
@@ -89,6 +94,7 @@ class Checkpoint:
         metadata: see `Metadata`.
         training_names: the distinct names it was fitted on; none if it was running text.
         metrics: one dict an entry of the training curve.
+        held_out: what percentiles of scores are told against; no part of the fingerprint.
         plots: pictures of it, name (PLOT_NAME) to SVG; no part of the fingerprint.
         fingerprint: 16 hex digits, equal only where every seed yields equal names;
             derived when loading, not stored.
@@ -100,6 +106,7 @@ class Checkpoint:
     metadata: Metadata = field(default_factory=Metadata)
     training_names: frozenset[str] = frozenset()
     metrics: tuple[dict[str, Any], ...] = ()
+    held_out: HeldOut | None = None
     plots: Mapping[str, bytes] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -141,13 +148,17 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
     reference = {word: found.nll for word, found in zip(words, scores, strict=True)}
     metrics = "".join(json.dumps(row) + "\n" for row in checkpoint.metrics)
     names = "".join(name + "\n" for name in sorted(checkpoint.training_names))
-    files = {
-        "config.json": to_json(config),
-        "metrics.jsonl": metrics.encode(),
-        "model.safetensors": tensors_to_bytes(weights),
-        "reference.json": to_json(reference),
-        "training_names.txt": names.encode(),
-    } | plot_files(folder, checkpoint.plots)
+    files = (
+        {
+            "config.json": to_json(config),
+            "metrics.jsonl": metrics.encode(),
+            "model.safetensors": tensors_to_bytes(weights),
+            "reference.json": to_json(reference),
+            "training_names.txt": names.encode(),
+        }
+        | _held_out_files(checkpoint.held_out)
+        | plot_files(folder, checkpoint.plots)
+    )
     _interpret(folder, files)  # what could not be loaded must not replace what can
     write_folder(folder, files)
 
@@ -161,7 +172,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     Raises:
         CheckpointError: naming the file and the cause, for whatever is not in order.
     """
-    return _interpret(folder, read_folder(folder, _FILES, PLOT_FILE))
+    return _interpret(folder, read_folder(folder, _FILES, _OPTIONAL))
 
 
 def replace_plots(folder: Path, plots: Mapping[str, bytes]) -> None:
@@ -173,9 +184,23 @@ def replace_plots(folder: Path, plots: Mapping[str, bytes]) -> None:
         CheckpointError: it is not in order, or one of the pictures is not.
         OSError: the disk is full, say. Whatever is raised, what was there before still is.
     """
-    files = read_folder(folder, _FILES, PLOT_FILE)
+    files = read_folder(folder, _FILES, _OPTIONAL)
     _interpret(folder, files)
-    write_folder(folder, {name: files[name] for name in _FILES} | plot_files(folder, plots))
+    others = {name: data for name, data in files.items() if not PLOT_FILE.fullmatch(name)}
+    write_folder(folder, others | plot_files(folder, plots))
+
+
+def replace_held_out(folder: Path, held_out: HeldOut | None) -> None:
+    """Give a checkpoint other held-out names to tell percentiles against, or none, likewise."""
+    files = read_folder(folder, _FILES, _OPTIONAL)
+    files.pop(_HELD_OUT, None)
+    files |= _held_out_files(held_out)
+    _interpret(folder, files)
+    write_folder(folder, files)
+
+
+def _held_out_files(held_out: HeldOut | None) -> dict[str, bytes]:
+    return {} if held_out is None else {_HELD_OUT: held_out_to_json(held_out)}
 
 
 def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
@@ -201,6 +226,10 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
         names = frozenset(files["training_names.txt"].decode().split("\n")[:-1])
     except ValueError as error:
         raise CheckpointError(folder, f"metrics.jsonl or training_names.txt: {error}") from error
+    try:
+        held_out = _read_held_out(files[_HELD_OUT], vocabulary) if _HELD_OUT in files else None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(folder / _HELD_OUT, str(error)) from error
     return Checkpoint(
         architecture=config["architecture"],
         model=model,
@@ -208,6 +237,7 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
         metadata=metadata,
         training_names=names,
         metrics=metrics,
+        held_out=held_out,
         plots=read_plots(folder, files),
         fingerprint=_fingerprint(files["model.safetensors"], config),
     )
@@ -244,6 +274,12 @@ def _check_reference(
         tolerance = REFERENCE_TOLERANCE * len(found.nlls)
         if not math.isclose(found.nll, nll, rel_tol=0, abs_tol=tolerance):
             raise ValueError(f"the NLL of {word!r} is {found.nll}, recorded was {nll}")
+
+
+def _read_held_out(data: bytes, vocabulary: Vocabulary) -> HeldOut:
+    if not vocabulary.ends:
+        raise ValueError("running text has no names that could be held out")
+    return held_out_from_json(data)
 
 
 def _fingerprint(weights: bytes, config: Mapping[str, Any]) -> str:

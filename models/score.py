@@ -98,9 +98,11 @@ class Scoring:
         vocabulary: the model's.
         words: each 1 to `longest_name(model, vocabulary)` characters of the alphabet.
         parameter: what an error calls the list.
+        lenient: whether words at fault are left out, not raised.
 
     Attributes:
         wants_likeliest: whether it is told what was likeliest in place of each character.
+        faults: what is wrong with the words that were left out, by their place in the list.
 
     Raises:
         ParameterError: naming `parameter[i]`, the first word at fault.
@@ -114,13 +116,23 @@ class Scoring:
         vocabulary: Vocabulary,
         words: Sequence[str],
         parameter: str = "words",
+        *,
+        lenient: bool = False,
     ) -> None:
         end = [BOUNDARY] * vocabulary.ends
-        self._predicted = [
-            encode_word(model, vocabulary, word, f"{parameter}[{i}]") + end
-            for i, word in enumerate(words)
-        ]
-        self._words = [normalize(word) for word in words]
+        self.faults: dict[int, ParameterError] = {}
+        self._predicted: list[list[int]] = []
+        self._words: list[str] = []
+        for i, word in enumerate(words):
+            try:
+                token_ids = encode_word(model, vocabulary, word, f"{parameter}[{i}]")
+            except ParameterError as error:
+                if not lenient:
+                    raise
+                self.faults[i] = error.with_traceback(None)  # which would hold this
+                continue
+            self._predicted.append(token_ids + end)
+            self._words.append(normalize(word))
         self._scores: dict[int, Score] = {}
         self._admitted = 0
 
@@ -164,5 +176,5 @@ class Scoring:
         self._scores[index] = Score(self._words[index], tuple(nlls), tuple(ranks))
 
     def result(self) -> list[Score]:
-        """The scores in the order of the words, once `done`."""
+        """The scores in the order of the words, without those left out, once `done`."""
         return [self._scores[index] for index in range(len(self._words))]

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from models.errors import NamewrightError
-from training.commands import compare, evaluate, explore, fit, lr_find, plots, search
+from training.commands import compare, evaluate, explore, fit, held_out, lr_find, plots, search
 
-_VERBS = (fit, lr_find, search, evaluate, compare, explore, plots)
+_VERBS = (fit, lr_find, search, evaluate, compare, explore, plots, held_out)
 
 
 def main(arguments: list[str] | None = None) -> int:

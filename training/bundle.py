@@ -12,11 +12,19 @@ from typing import Any
 
 import torch
 
-from models.checkpoint import Checkpoint, Metadata, load_checkpoint, replace_plots, save_checkpoint
+from models.checkpoint import (
+    Checkpoint,
+    Metadata,
+    load_checkpoint,
+    replace_held_out,
+    replace_plots,
+    save_checkpoint,
+)
 from models.vocabulary import Vocabulary
 from training.corpus import Corpus, Split
 from training.evaluate import evaluate, evaluate_split
 from training.fit import Fitted, fit
+from training.held_out import measure_held_out
 from training.plots import draw_plots
 from training.recipes import Counting, FullBatch, Recipe
 from training.run import Run, ignore
@@ -100,8 +108,10 @@ def bundle(
         metrics=fitted.metrics,
     )
     save_checkpoint(out, checkpoint, _reference_words(corpus))
-    # Only then: a fault in drawing must not cost what was trained.
-    replace_plots(out, draw_plots(load_checkpoint(out), corpus.items))
+    # Only then: a fault in scoring or drawing must not cost what was trained.
+    saved = load_checkpoint(out)
+    replace_held_out(out, measure_held_out(saved, corpus))
+    replace_plots(out, draw_plots(saved, corpus.items))
     if finished:
         shutil.rmtree(state_folder(out), ignore_errors=True)
     return Bundled(evaluation, finished)

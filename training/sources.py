@@ -11,6 +11,7 @@ from pathlib import Path
 import pooch
 import requests
 
+from models.checkpoint import Checkpoint
 from training.corpus import Corpus, CorpusError, read_corpus
 from training.text import read_text
 
@@ -41,6 +42,23 @@ def find_corpus(kind: str, path: Path | None = None) -> Corpus:
         CorpusError: it is not to be found, or no model can be fitted on it.
     """
     return read_text(find_text(path)) if kind == "text" else read_corpus(find_names(path))
+
+
+def find_corpus_of(checkpoint: Checkpoint, path: Path | None = None) -> Corpus:
+    """The corpus that a checkpoint was fitted on, found as above.
+
+    Raises:
+        CorpusError: it is not to be found, or is another one.
+    """
+    corpus = find_corpus(checkpoint.kind, path)
+    fitted_on = checkpoint.metadata.corpus.get("sha256")
+    if fitted_on not in (None, corpus.sha256):
+        raise CorpusError(
+            f"{corpus.name}: its sha256 is {corpus.sha256}; the checkpoint was fitted on "
+            f"{checkpoint.metadata.corpus.get('name')} of sha256 {fitted_on}. "
+            "Give that file with --data"
+        )
+    return corpus
 
 
 def find_names(path: Path | None = None, *, url: str = NAMES_URL) -> Path:

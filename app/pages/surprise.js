@@ -33,19 +33,30 @@ export function strangeCharacter(word, model) {
 /** All of a score, as elements. */
 export function drawScore(result, model) {
   const characters = model.kind === "text" ? tiles(result.characters) : table(result.characters);
-  return [summary(result), ...training(result), characters, legend()];
+  return [summary(result), ...standing(result), ...training(result), characters, legend()];
 }
 
 /** A score in a sentence. */
 export function describeScore(result, model) {
   const known = { true: ", in the training names", false: ", not in the training names" };
-  return `${result.word}: ${nats(result.nll_per_char)} nats per character by ${model.id}${known[result.in_training] ?? ""}.`;
+  const stands = result.percentile === null ? "" : `, ${amongNames(result.percentile)}`;
+  return `${result.word}: ${nats(result.nll_per_char)} nats per character by ${model.id}${stands}${known[result.in_training] ?? ""}.`;
 }
+
+/** Where it stands among names that the model was not fitted on. */
+const amongNames = (percentile) =>
+  `more name-like than ${wholePercent(percentile.like_length)} of held-out names of like length`;
 
 function summary(result) {
   const perCharacter = element("strong", {}, nats(result.nll_per_char));
   const rest = `${nats(result.nll)} in all · perplexity ${nats(result.perplexity)}`;
   return element("p", { className: "summary" }, perCharacter, " nats per character ", element("span", {}, rest));
+}
+
+function standing(result) {
+  if (result.percentile === null) return [];
+  const text = amongNames(result.percentile);
+  return [element("p", { className: "standing" }, `${text[0].toUpperCase()}${text.slice(1)}`)];
 }
 
 function training(result) {
@@ -113,6 +124,10 @@ const visible = (character) => VISIBLE[character] ?? character;
 
 /** Two digits after the point; what the model holds impossible has no number. */
 const nats = (value) => (value === null ? "∞" : value < 1000 ? value.toFixed(2) : value.toExponential(1));
+
+/** As "83 %"; 0 and 100 are said of nothing else. */
+const wholePercent = (share) =>
+  `${share > 0 && share < 100 ? Math.min(Math.max(Math.round(share), 1), 99) : share} %`;
 
 const percent = (probability) =>
   probability >= 0.001 || probability === 0

@@ -15,9 +15,12 @@ from app.dependencies import (
     while_connected,
 )
 from app.encoding import encode
+from app.errors import shorten
 from app.schemas import finite
 from app.score_schemas import ScoreAnswer, ScoreBody, ScoreQuery
 from app.strict_json import StrictJSONRoute
+from models.errors import ParameterError
+from models.held_out import HeldOut
 from models.score import Score
 
 router = APIRouter(tags=["scores"], route_class=StrictJSONRoute)
@@ -39,10 +42,13 @@ async def score(
     catalog: CurrentCatalog,
     engine: CurrentEngine,
 ) -> Response:
-    """The negative log-likelihood of each word, character by character, in nats."""
+    """The negative log-likelihood of each word, character by character, in nats.
+
+    Of several words, one that cannot be scored has an error in its place; alone it is a 422.
+    """
     served = catalog.find(query.model, pinned=query.fingerprint)
     scores = await while_connected(request, engine.score(served, query.word, "word"))
-    return await _answer(served, scores)
+    return await _answer(served, query.word, scores)
 
 
 @router.post(
@@ -58,16 +64,22 @@ async def score_many(
     """The same for a list in a JSON body."""
     served = catalog.find(body.model, pinned=body.fingerprint)
     scores = await while_connected(request, engine.score(served, body.words, "words"))
-    return await _answer(served, scores)
+    return await _answer(served, body.words, scores)
 
 
-async def _answer(served: ServedModel, scores: list[Score]) -> Response:
+async def _answer(
+    served: ServedModel, words: list[str], scores: list[Score | ParameterError]
+) -> Response:
     """JSON, written in slices: others are answered in between."""
     results: list[str] = []
     written = 0
-    for found in scores:
-        results.append(encode(_word(found, _in_training(served, found.word))))
-        written += len(found.nlls)
+    for word, found in zip(words, scores, strict=True):
+        if isinstance(found, ParameterError):
+            results.append(encode(_faulty_word(word, found)))
+            written += 1
+        else:
+            results.append(encode(_word(served, found)))
+            written += len(found.nlls)
         if written >= _SLICE:
             written = 0
             await asyncio.sleep(0)
@@ -82,7 +94,21 @@ def _in_training(served: ServedModel, word: str) -> bool | None:
     return word in names if served.checkpoint.vocabulary.ends else None
 
 
-def _word(found: Score, in_training: bool | None) -> dict[str, Any]:
+def _percentile(held_out: HeldOut | None, found: Score) -> dict[str, float] | None:
+    if held_out is None:
+        return None
+    exact = held_out.percentiles(len(found.word), found.nll_per_char)
+    return {"overall": round(exact.overall, 1), "like_length": round(exact.like_length, 1)}
+
+
+def _faulty_word(word: str, fault: ParameterError) -> dict[str, Any]:
+    return {
+        "word": word and shorten(word),
+        "error": {"parameter": fault.parameter, "message": fault.message},
+    }
+
+
+def _word(served: ServedModel, found: Score) -> dict[str, Any]:
     per_char = found.nll_per_char
     return {
         "word": found.word,
@@ -90,7 +116,8 @@ def _word(found: Score, in_training: bool | None) -> dict[str, Any]:
         "nll_per_char": finite(per_char),
         "perplexity": finite(math.exp(per_char) if per_char < 700 else math.inf),
         "bits_per_char": finite(per_char / math.log(2)),
-        "in_training": in_training,
+        "in_training": _in_training(served, found.word),
+        "percentile": _percentile(served.checkpoint.held_out, found),
         "characters": [
             {"character": character, "nll": finite(nll), "probability": probability, "rank": rank}
             for character, nll, probability, rank in zip(

@@ -52,7 +52,7 @@ def test_a_path_with_control_characters_or_half_escapes_leads_nowhere(
 
 def test_a_lone_surrogate_is_refused_in_json(client: httpx.Client) -> None:
     for surrogate in (r"\ud800", r"\udc00", r"\udc00\ud800"):
-        assert_problem(post(client, f'{{"words": ["emma", "{surrogate}"]}}'), 422, "words[1]")
+        assert_problem(post(client, f'{{"words": ["{surrogate}"]}}'), 422, "words[0]")
         assert_problem(post(client, f'{{"words": ["emma"], "model": "{surrogate}"}}'), 422, "model")
         assert_problem(post(client, f'{{"words": ["emma"], "{surrogate}": 1}}'), 422, "body")
 

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from app.score_schemas import ScoreAnswer
+from tests.exact import bundled
+from tests.service.conftest import JSON, assert_problem
 from tests.service.test_generate import MODELS
 
 
@@ -107,3 +109,102 @@ def test_the_longest_word_is_scored(client: httpx.Client, model: str) -> None:
 def test_a_media_type_may_be_spelled_in_capitals_and_have_parameters(client: httpx.Client) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     checked(client.post("/score", content=b'{"words": ["emma"]}', headers=headers))
+
+
+# ---------------------------------------------------------------- percentiles
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_likely_name_has_a_higher_percentile_than_no_name_at_all(
+    client: httpx.Client, model: str
+) -> None:
+    likely, odd = score(client, "anna", "xqzjvk", model=model)
+    assert odd["percentile"] == {"overall": 0.0, "like_length": 0.0}
+    assert 50 < likely["percentile"]["overall"] <= 100
+    assert 50 < likely["percentile"]["like_length"] <= 100
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_percentiles_are_those_of_the_checkpoint_to_one_digit(
+    client: httpx.Client, model: str
+) -> None:
+    among = bundled(model).held_out
+    assert among is not None
+    names = client.get("/generate?n=200&seed=3&temperature=1.5").json()["names"]
+    for result in score(client, *{name[:15] for name in names}, model=model):
+        exact = among.percentiles(len(result["word"]), result["nll_per_char"])
+        assert result["percentile"] == {
+            "overall": round(exact.overall, 1),
+            "like_length": round(exact.like_length, 1),
+        }
+
+
+# ---------------------------------------------------------------- words that cannot be scored
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+FAULTY = [
+    ("Emma", "Emma", f"position 0 (U+0045) is not in this model's alphabet; allowed: {ALPHABET}"),
+    ("zoe\u0308", "zoe\u0308", "position 2 (U+00EB)"),
+    ("a\U0001f600", "a\U0001f600", "position 1 (U+1F600)"),
+    ("a\tb", "a?b", "position 1 (U+0009)"),
+    ("", "", "has 0 characters; allowed: 1 to 64"),
+    ("b" * 65, "b" * 63 + "\u2026", "has 65 characters; allowed: 1 to 64"),
+    ("\u3042" * 9999, "\u3042" * 63 + "\u2026", "has 9999 characters; allowed: 1 to 64"),
+]
+
+
+@pytest.mark.parametrize(("word", "shown", "message"), FAULTY, ids=lambda text: text[:8])
+def test_a_word_at_fault_has_an_error_in_its_place_and_the_others_their_scores(
+    client: httpx.Client, word: str, shown: str, message: str
+) -> None:
+    words = ["emma", word, "ava", word]
+    emma, ava = score(client, "emma", "ava", model="bigram")
+    posted = checked(client.post("/score", json={"words": words, "model": "bigram"}))
+    answers = [(posted["results"], "words")]
+    if len(word) < 100:
+        answers.append((score(client, *words, model="bigram"), "word"))
+    for results, parameter in answers:
+        assert [results[0], results[2]] == [emma, ava]
+        for place in (1, 3):
+            assert set(results[place]) == {"word", "error"}
+            assert results[place]["word"] == shown
+            assert set(results[place]["error"]) == {"parameter", "message"}
+            assert results[place]["error"]["parameter"] == f"{parameter}[{place}]"
+            assert message in results[place]["error"]["message"]
+
+
+def test_a_lone_surrogate_among_words_has_an_error_in_its_place(client: httpx.Client) -> None:
+    body = b'{"words": ["emma", "a\\ud800", "\\udc00\\ud800"], "model": "bigram"}'
+    answer = checked(client.post("/score", content=body, headers=JSON))
+    emma, first, second = answer["results"]
+    assert emma == score(client, "emma", model="bigram")[0]
+    assert (first["word"], second["word"]) == ("a?", "??")
+    assert "position 1 (U+D800)" in first["error"]["message"]
+    assert "position 0 (U+DC00)" in second["error"]["message"]
+
+
+def test_several_words_all_at_fault_have_an_error_each(client: httpx.Client) -> None:
+    words = ["A", "B"] * 500
+    answer = checked(client.post("/score", json={"words": words}))
+    assert [result["word"] for result in answer["results"]] == words
+    parameters = [result["error"]["parameter"] for result in answer["results"]]
+    assert parameters == [f"words[{place}]" for place in range(1000)]
+
+
+@pytest.mark.parametrize(("word", "shown", "message"), FAULTY, ids=lambda text: text[:8])
+def test_a_word_at_fault_alone_is_a_422(
+    client: httpx.Client, word: str, shown: str, message: str
+) -> None:
+    del shown
+    body = {"words": [word], "model": "bigram"}
+    posted = assert_problem(client.post("/score", json=body), 422, "words[0]")
+    assert message in posted["detail"]
+    if len(word) < 100:
+        response = client.get("/score", params={"word": word, "model": "bigram"})
+        assert message in assert_problem(response, 422, "word[0]")["detail"]
+
+
+def test_what_is_no_word_refuses_the_whole_list(client: httpx.Client) -> None:
+    for value in (5, None, True, ["emma"], {"a": 1}):
+        response = client.post("/score", json={"words": ["emma", value, "A"]})
+        assert_problem(response, 422, "words[1]")

@@ -106,6 +106,7 @@ def test_scores_of_texts_are_those_that_score_gives(client: httpx.Client) -> Non
         assert len(result["characters"]) == len(result["word"]) == 30
         assert result["nll_per_char"] == pytest.approx(result["nll"] / 30)
         assert result["in_training"] is None
+        assert result["percentile"] is None
 
 
 def test_get_and_post_score_a_text_with_newlines_alike(client: httpx.Client) -> None:
@@ -163,6 +164,6 @@ def test_what_cannot_be_scored_is_refused_by_name(
 ) -> None:
     for response, parameter in [
         (client.get("/score", params={"word": word}), "word[0]"),
-        (client.post("/score", json={"words": ["가", word]}), "words[1]"),
+        (client.post("/score", json={"words": [word]}), "words[0]"),
     ]:
         assert message in assert_problem(response, 422, parameter)["detail"]

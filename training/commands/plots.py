@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from models.checkpoint import load_checkpoint, replace_plots
-from training.corpus import CorpusError
 from training.plots import draw_plots
-from training.sources import find_corpus
+from training.sources import find_corpus_of
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -21,14 +20,7 @@ def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
 
 def _plots(options: argparse.Namespace) -> int:
     checkpoint = load_checkpoint(options.checkpoint)
-    corpus = find_corpus(checkpoint.kind, options.data)
-    fitted_on = checkpoint.metadata.corpus.get("sha256")
-    if fitted_on not in (None, corpus.sha256):
-        raise CorpusError(
-            f"{corpus.name}: its sha256 is {corpus.sha256}; the checkpoint was fitted on "
-            f"{checkpoint.metadata.corpus.get('name')} of sha256 {fitted_on}. "
-            "Give that file with --data"
-        )
+    corpus = find_corpus_of(checkpoint, options.data)
     plots = draw_plots(checkpoint, corpus.items)
     replace_plots(options.checkpoint, plots)
     for name, svg in sorted(plots.items()):

@@ -58,6 +58,29 @@ def test_a_name_that_is_clicked_shows_its_scores(open_page: Open, client: httpx.
     assert rows(page) == expected
     said = "In the training names" if scored["in_training"] else "not in the training names"
     expect(page.locator("#score")).to_contain_text(said)
+    share = round(scored["percentile"]["like_length"])
+    stands = f"ore name-like than {share} % of held-out names of like length"
+    expect(page.locator("#score .standing")).to_have_text(f"M{stands}")
+    expect(page.locator("#score-status")).to_contain_text(f"by gru-ngram, m{stands}, ")
+
+
+def test_only_none_and_all_are_told_as_0_and_100_percent(open_page: Open) -> None:
+    page = open_page("#seed=42&n=5")
+    shares = {0: "0 %", 0.1: "1 %", 0.6: "1 %", 49.6: "50 %", 99.9: "99 %", 100: "100 %"}
+    for like_length, said in shares.items():
+        drawn = page.evaluate(
+            """async (like_length) => {
+                const { describeScore, drawScore } = await import("/static/surprise.js");
+                const percentile = { overall: 50, like_length };
+                const numbers = { nll: 1, nll_per_char: 1, perplexity: 1, characters: [] };
+                const result = { word: "a", in_training: null, percentile, ...numbers };
+                const model = { id: "gru", kind: "lines" };
+                const parts = drawScore(result, model).map((part) => part.textContent);
+                return [describeScore(result, model), ...parts];
+            }""",
+            like_length,
+        )
+        assert sum(f"ore name-like than {said} of held-out names" in text for text in drawn) == 2
 
 
 def test_a_word_is_scored_while_it_is_typed_and_a_strange_character_is_told_kindly(
@@ -159,6 +182,8 @@ def test_running_text_keeps_its_lines_and_goes_on_from_a_prompt(
     first.click()
     expect(page.locator(".tiles li")).to_have_count(60)
     expect(page.locator(".tiles li").nth(2)).to_contain_text("↵")
+    expect(page.locator("#score-status")).to_contain_text("nats per character by korean-gpt.")
+    expect(page.locator("#score .standing")).to_have_count(0)
     expect(page.get_by_role("button", name="Compare models")).to_be_hidden()
     expect(page.get_by_label("Shortest")).to_be_hidden()
 
