@@ -21,7 +21,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import openai_errors
-from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
+from models.errors import (
+    CheckpointError,
+    ConfigError,
+    NamewrightError,
+    ParameterError,
+    WordListError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = (1, 3)
@@ -121,6 +127,7 @@ STATUS: dict[type[NamewrightError], int] = {
     CheckpointError: 500,
     ConfigError: 500,
     StartupError: 500,
+    WordListError: 500,
 }
 """The status of every error; a subclass that is not listed has its parent's."""
 
