@@ -66,6 +66,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.engine.start()
         for served in app.state.catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)
+            if served.safe and not served.safe_by_default:
+                logger.warning("NAMEWRIGHT_SAFE is not for running text: not for %s", served.id)
         app.state.shutdown = Shutdown()
         with app.state.shutdown.watch_signals():
             yield
