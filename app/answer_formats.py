@@ -28,6 +28,7 @@ _HEADERS = {
     "X-Namewright-Model": "The model's id",
     "X-Namewright-Fingerprint": "The model's fingerprint",
     "X-Namewright-Next-Offset": "The offset that continues the stream",
+    "X-Namewright-Safe-List": "A hash of the list that `safe` went by; without it no such header",
 }
 DESCRIBED: dict[int | str, dict[str, Any]] = {
     200: {

@@ -11,11 +11,13 @@ import torch
 
 from app.errors import FingerprintMismatchError, ModelNotFoundError, StartupError
 from app.settings import Settings
+from app.unsafe_words import load_unsafe_words
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint
 from models.plots import plot_title
 from models.request import GenerationRequest, Job, default_length
 from models.rows import longest_name
+from models.word_list import WordList
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,18 @@ class Plot:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A checkpoint with its model in float64 on the device where it runs."""
+    """A checkpoint with its model in float64 on the device where it runs.
+
+    Attributes:
+        unsafe_words: what requests that are `safe` leave out.
+        safe: whether those that do not say are.
+    """
 
     id: str
     checkpoint: Checkpoint
     device: str
+    unsafe_words: WordList = WordList()
+    safe: bool = False
 
     @cached_property
     def plots(self) -> Mapping[str, Plot]:
@@ -52,6 +61,15 @@ class ServedModel:
     def model(self) -> LanguageModel:
         """The model itself."""
         return self.checkpoint.model
+
+    @property
+    def safe_by_default(self) -> bool:
+        """Whether names of a request that does not say so are free of unsafe words."""
+        return self.safe and self.checkpoint.vocabulary.ends
+
+    def unsafe(self, safe: bool | None) -> WordList | None:
+        """What the names of a request must be free of, whose `safe` is this; None: nothing."""
+        return self.unsafe_words if (self.safe_by_default if safe is None else safe) else None
 
     def job(self, request: GenerationRequest) -> Job:
         """The work of a request; ParameterError where a value is out of this model's range."""
@@ -103,9 +121,11 @@ def load_catalog(settings: Settings) -> Catalog:
     Raises:
         StartupError: there is nothing to serve, or the default model or CUDA is missing.
         CheckpointError: a checkpoint is not in order; nothing is served then.
+        WordListError: the list of unsafe words is not in order.
     """
     device = _device(settings.device)
-    loaded = {path.name: _load(path, device) for path in _folders(settings)}
+    words = load_unsafe_words(settings.unsafe_words)
+    loaded = {path.name: _load(path, device, words, settings) for path in _folders(settings)}
     if settings.default_model not in loaded:
         raise StartupError(
             f"NAMEWRIGHT_DEFAULT_MODEL is {settings.default_model!r}; "
@@ -121,12 +141,14 @@ def load_one(settings: Settings, model_id: str | None) -> ServedModel:
         ModelNotFoundError: none is called so.
         StartupError: the folder of checkpoints, or CUDA, is missing.
         CheckpointError: the checkpoint is not in order.
+        WordListError: the list of unsafe words is not in order.
     """
     folders = {path.name: path for path in _folders(settings)}
     path = folders.get(settings.default_model if model_id is None else model_id)
     if path is None:
         raise ModelNotFoundError("model", tuple(folders))
-    return _load(path, _device(settings.device))
+    words = load_unsafe_words(settings.unsafe_words)
+    return _load(path, _device(settings.device), words, settings)
 
 
 def share_out(tree_bytes: int, models: Iterable[str], default: str | None) -> dict[str, int]:
@@ -153,10 +175,10 @@ def _folders(settings: Settings) -> list[Path]:
     return [path for path in found if not path.name.startswith(".")]
 
 
-def _load(path: Path, device: str) -> ServedModel:
+def _load(path: Path, device: str, words: WordList, settings: Settings) -> ServedModel:
     checkpoint = load_checkpoint(path)
     checkpoint.model.to(device)
-    return ServedModel(path.name, checkpoint, device)
+    return ServedModel(path.name, checkpoint, device, words, settings.safe)
 
 
 def _device(wanted: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.parameters import Integer
-from app.schemas import ConditionsQuery, PlaceQuery, SampledAnswer, ServedAnswer
+from app.schemas import ConditionsQuery, PlaceQuery, SafeList, SampledAnswer, ServedAnswer
 
 MAX_COMPARED = 100
 
@@ -45,4 +45,6 @@ class CompareAnswer(SampledAnswer):
     pattern: str
     exclude: str
     novel: bool
+    safe: bool
+    safe_list: SafeList
     models: list[ComparedAnswer] = Field(description="In the order of /models")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from app.parameters import Integer, Number, fault
-from app.schemas import ModelId, Problem, Strict
+from app.schemas import ModelId, Problem, SafeList, Strict
 from models.randomness import SEED_LIMIT
 from models.request import MAX_NAMES
 from models.rows import TEXT_LIMIT
@@ -37,10 +37,14 @@ class JsonNumber(Number):
         return super().parse(repr(text) if type(text) in (int, float) else None)
 
 
-def _boolean(value: object) -> bool:
+def _boolean_or_none(value: object) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise fault("must be a boolean; allowed: true, false")
-    return bool(value)
+    return value
+
+
+def _boolean(value: object) -> bool:
+    return bool(_boolean_or_none(value))
 
 
 def _texts(value: object, what: str) -> list[str]:
@@ -138,6 +142,11 @@ class CompletionBody(Strict):
     min_p: Annotated[float, JsonNumber(0, 1)] | None = Field(
         None, description="Ours: drop tokens less probable than this share of the likeliest one"
     )
+    safe: Annotated[bool | None, BeforeValidator(_boolean_or_none)] = Field(
+        None,
+        description="Ours: empty a choice that has an offensive word, with the finish_reason "
+        "content_filter; if not given, as the server is set",
+    )
     logprobs: Annotated[int, JsonInteger(0, LIKELIEST)] | None = Field(
         None, description="Give the log-probability of each token, and of so many alternatives"
     )
@@ -182,8 +191,9 @@ class ChoiceAnswer(BaseModel):
     text: str
     index: int = Field(description="Choices of the first prompt come first")
     logprobs: LogprobsAnswer | None
-    finish_reason: Literal["stop", "length"] | None = Field(
-        description="stop: a name has ended, or a `stop` came; null: more of it is to come"
+    finish_reason: Literal["stop", "length", "content_filter"] | None = Field(
+        description="stop: a name has ended, or a `stop` came; content_filter: `safe` has taken "
+        "its text away; null: more of it is to come"
     )
 
 
@@ -204,6 +214,7 @@ class CompletionAnswer(BaseModel):
     model: str
     system_fingerprint: str = Field(description="The fingerprint: equal ones give equal choices")
     seed: int = Field(description="Ours: the seed as given, or as drawn")
+    safe_list: SafeList
     choices: list[ChoiceAnswer]
     usage: UsageAnswer | None = Field(None, description="Of a stream: in its last chunk")
 

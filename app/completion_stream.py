@@ -102,6 +102,8 @@ class CompletionStream:
     def _settled(self, choice: Choice) -> int:
         """How many tokens of a choice will stay, whatever comes."""
         count = len(self.writer.tokens(choice))
+        if not choice.finish_reason and self.completion.unsafe:
+            return 0  # what has an offensive word is known only when it has ended
         return count if choice.finish_reason else max(count - self.completion.held_back, 0)
 
     async def _draw(self, choices: list[Choice], most: int) -> list[Choice]:

@@ -14,6 +14,7 @@ from app.completion_schemas import CompletionBody
 from app.engine import Engine
 from app.errors import DeadlineExceededError
 from models.completion import CompletionJob, room_after
+from models.conditions import NOT_FOR_TEXT
 from models.errors import ParameterError
 from models.randomness import draw_seed
 from models.request import MAX_NAMES, GenerationRequest
@@ -48,7 +49,8 @@ class Choice:
         prompt: that it goes on from.
         text: the characters drawn, without those from a stop on.
         ended: whether the end of a name was drawn after them.
-        finish_reason: "stop", "length", or None while there is more to be drawn.
+        finish_reason: "stop", "length", "content_filter", or None while there is more to be
+            drawn.
     """
 
     index: int
@@ -74,6 +76,8 @@ class Completion:
     Attributes:
         prompts: in order.
         seed: as given, or as drawn.
+        unsafe: words of which every choice, with its prompt, must be free, or it is emptied;
+            None: whatever it says.
 
     Raises:
         ParameterError: a value is out of this model's range, or does not go with another.
@@ -83,6 +87,9 @@ class Completion:
         self.served = served
         self.body = body
         self.seed = draw_seed() if body.seed is None else body.seed
+        self.unsafe = served.unsafe(body.safe)
+        if self.unsafe and not served.checkpoint.vocabulary.ends:
+            raise ParameterError("safe", NOT_FOR_TEXT)
         self._n = 1 if body.n is None else body.n
         temperature = 1.0 if body.temperature is None else body.temperature
         self._sampling = SamplingParams(temperature, body.top_k, body.top_p, body.min_p)
@@ -162,6 +169,14 @@ class Completion:
 
     def _grown(self, choice: Choice, text: str, asked: int) -> Choice:
         """A choice of which `asked` tokens were to be drawn, and gave `text`."""
+        grown = self._cut(choice, text, asked)
+        if not self.unsafe or not grown.finish_reason:
+            return grown
+        if self.unsafe.allows(grown.prompt.text + grown.text):
+            return grown
+        return replace(grown, text="", ended=False, finish_reason="content_filter")
+
+    def _cut(self, choice: Choice, text: str, asked: int) -> Choice:
         stopped = find_stop(text, self._stops)
         if stopped is not None:
             return replace(choice, text=text[:stopped], finish_reason="stop")

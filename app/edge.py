@@ -27,6 +27,7 @@ _EXPOSED = (
     "X-Namewright-Fingerprint",
     "X-Namewright-Model",
     "X-Namewright-Next-Offset",
+    "X-Namewright-Safe-List",
     "X-Namewright-Seed",
     "X-Request-ID",
 )

@@ -22,7 +22,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import openai_errors
-from models.errors import CheckpointError, ConfigError, NamewrightError, ParameterError
+from models.errors import (
+    CheckpointError,
+    ConfigError,
+    NamewrightError,
+    ParameterError,
+    WordListError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 CAUSE = "namewright.cause"
@@ -124,6 +130,7 @@ STATUS: dict[type[NamewrightError], int] = {
     CheckpointError: 500,
     ConfigError: 500,
     StartupError: 500,
+    WordListError: 500,
 }
 """The status of every error; a subclass that is not listed has its parent's."""
 

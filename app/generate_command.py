@@ -89,10 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, field in GenerateOptions.model_fields.items():
         default = f" (default: {field.default})" if field.default else ""
         text = f"{field.description}{default}".replace("%", "%%")
-        if field.default is False:
+        if field.default is False or name == "safe":
             parser.add_argument(_flag(name), action="store_const", const="true", help=text)
         else:
             parser.add_argument(_flag(name), dest=name, help=text, metavar=name.upper())
+    text = "Give names with offensive words too, where NAMEWRIGHT_SAFE leaves them out"
+    parser.add_argument("--no-safe", dest="safe", action="store_const", const="false", help=text)
     return parser
 
 
@@ -105,7 +107,7 @@ def _generate(options: GenerateOptions, settings: Settings) -> int:
     torch.set_num_threads(settings.threads)
     served = load_one(settings, options.model)
     served.check_fingerprint(options.fingerprint)
-    request = to_request(options)
+    request = to_request(options, served)
     bulk = Bulk(request, options.n)
     served.job(bulk.request())  # refuses what cannot be
     if options.seed is None:

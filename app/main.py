@@ -70,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         observed.describe(catalog)
         for served in app.state.catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)
+            if served.safe and not served.safe_by_default:
+                logger.warning("NAMEWRIGHT_SAFE is not for running text: not for %s", served.id)
         app.state.shutdown = Shutdown()
         # Of several workers it is the parent's.
         own_port = settings.metrics_port if settings.workers == 1 else 0

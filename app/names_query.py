@@ -14,8 +14,8 @@ from models.vocabulary import normalize
 _EXACT_IN_JAVASCRIPT = 2**53 - 1
 
 
-def to_request(query: NamesQuery) -> GenerationRequest:
-    """What a query asks for, but for its `n`; a seed is drawn where it gives none."""
+def to_request(query: NamesQuery, served: ServedModel) -> GenerationRequest:
+    """What a query asks of a model, but for its `n`; a seed is drawn where it gives none."""
     return GenerationRequest(
         seed=draw_seed() if query.seed is None else seed_from_text(query.seed),
         offset=query.offset,
@@ -25,7 +25,12 @@ def to_request(query: NamesQuery) -> GenerationRequest:
         max_length=query.max_length,
         scores=query.scores,
         conditions=Conditions(
-            query.suffix, query.contains, query.pattern, query.exclude, query.novel
+            query.suffix,
+            query.contains,
+            query.pattern,
+            query.exclude,
+            query.novel,
+            served.unsafe(query.safe),
         ),
     )
 
@@ -34,6 +39,7 @@ def as_applied(
     query: NamesQuery, served: ServedModel, request: GenerationRequest
 ) -> dict[str, Any]:
     """All that is needed to get the same names again."""
+    unsafe = request.conditions.unsafe
     return {
         "seed": _echo(query.seed, request.seed),
         "n": query.n,
@@ -52,15 +58,19 @@ def as_applied(
         "pattern": normalize(query.pattern),
         "exclude": normalize(query.exclude),
         "novel": query.novel,
+        "safe": unsafe is not None,
+        "safe_list": unsafe.digest if unsafe else None,
     }
 
 
 def in_headers(served: ServedModel, request: GenerationRequest) -> dict[str, str]:
     """What gives the same names again, for answers that hold nothing but names."""
+    unsafe = request.conditions.unsafe
     return {
         "X-Namewright-Seed": str(request.seed),
         "X-Namewright-Model": quote(served.id),
         "X-Namewright-Fingerprint": served.checkpoint.fingerprint,
+        **({"X-Namewright-Safe-List": unsafe.digest} if unsafe else {}),
     }
 
 

@@ -10,12 +10,13 @@ Kept as JSON, from which an answer is cut: about 18 bytes a name.
 
 from array import array
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
 from app.catalog import ServedModel
 from app.encoding import encode
+from models.conditions import Conditions
 from models.generation import Sampler
 from models.randomness import draw_seed
 from models.request import MAX_NAMES, Generated, GenerationRequest, Job
@@ -43,11 +44,11 @@ class PooledNames:
 
 
 class _Stretch:
-    """The first names of the stream of a seed; those before `_begun` are given away."""
+    """The first names of the stream of a request; those before `_begun` are given away."""
 
-    def __init__(self, seed: int, generated: Generated) -> None:
+    def __init__(self, request: GenerationRequest, generated: Generated) -> None:
         encoded = [encode(each.name).encode() for each in generated.names]
-        self._seed = seed
+        self._request = request
         self._json = b",".join(encoded) + b","
         # Of what comes before name i: the bytes, and the indexes of the stream.
         self._bytes = array("I", [0, *accumulate(len(name) + 1 for name in encoded)])
@@ -59,7 +60,7 @@ class _Stretch:
         begin, end = self._begun, self._begun + n
         if end >= len(self._offsets):
             return None
-        request = GenerationRequest(self._seed, n, self._offsets[begin])
+        request = replace(self._request, n=n, offset=self._offsets[begin])
         next_offset = self._offsets[end]
         if next_offset - request.offset > request.budget:
             return None
@@ -89,15 +90,15 @@ class Pool:
         """Whether there is room for another stretch."""
         return bool(self.stretch) and (len(self._stretches) + 1) * self.stretch <= self._size
 
-    def add(self, seed: int, generated: Generated) -> None:
-        """Add the first names of a stream, `stretch` of them.
+    def add(self, request: GenerationRequest, generated: Generated) -> None:
+        """Add the first names of a stream, `stretch` of them, and what has asked for them.
 
         A model that does not even give those gets no pool.
         """
         if generated.exhausted:
             self._size = 0
         else:
-            self._stretches.append(_Stretch(seed, generated))
+            self._stretches.append(_Stretch(request, generated))
 
     def take(self, n: int) -> PooledNames | None:
         """The next `n` names; None if they are not there.
@@ -131,11 +132,14 @@ class PoolFiller:
     def step(self) -> None:
         """A step of the sampler."""
         if not self._job:
-            request = GenerationRequest(draw_seed(), self._pool.stretch, scores=False)
+            conditions = Conditions(unsafe=self._served.unsafe(None))
+            request = GenerationRequest(
+                draw_seed(), self._pool.stretch, scores=False, conditions=conditions
+            )
             self._job = self._served.job(request)
             self._sampler.add(self._job)
         if self._job in self._sampler.step():
-            self._pool.add(self._job.request.seed, self._job.result())
+            self._pool.add(self._job.request, self._job.result())
             self._job = None
 
     def stop(self) -> None:

@@ -98,6 +98,11 @@ class ConditionsQuery(SamplingQuery):
         examples=["x,q,zz"],
     )
     novel: Boolean = Field(False, description="Leave out names that the model was fitted on")
+    safe: Boolean | None = Field(
+        None,
+        description="Leave out names with a word of the server's list of offensive ones; if not "
+        "given, as the server is set, which is false unless its operator has changed that",
+    )
 
 
 # The last base's fields come first in the documentation.
@@ -141,6 +146,15 @@ class ServedAnswer(BaseModel):
     fingerprint: str = Field(description="Equal fingerprints give equal names")
 
 
+SafeList = Annotated[
+    str | None,
+    Field(
+        description="A hash of the list that `safe` went by: equal ones leave out the same names; "
+        "null without `safe`"
+    ),
+]
+
+
 class SampledAnswer(BaseModel):
     """How distributions were reshaped: parameters as applied."""
 
@@ -161,6 +175,8 @@ class AppliedAnswer(SampledAnswer, ServedAnswer):
     pattern: str
     exclude: str
     novel: bool
+    safe: bool
+    safe_list: SafeList
 
 
 class GenerateAnswer(AppliedAnswer):

@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         le=10_000_000,
         description="Names a process has ready for requests without parameters; 0 is none.",
     )
+    safe: bool = Field(
+        default=False,
+        description="Whether requests that do not say `safe` get no names with offensive words.",
+    )
+    unsafe_words: str = Field(
+        default="", description="File of the words that `safe` leaves out; empty: the built-in one."
+    )
     max_body_bytes: int = Field(
         default=131072, ge=1024, le=1 << 30, description="Largest request body; above it, a 413."
     )

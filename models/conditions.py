@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from models.errors import ParameterError, UnknownCharacterError
 from models.vocabulary import Vocabulary, normalize, normalized_length
+from models.word_list import WordList
 
+NOT_FOR_TEXT = "has no meaning for running text"
 MAX_EXCLUDED = 100
 """Strings that a request can exclude."""
 
@@ -26,6 +28,7 @@ class Conditions:
     pattern: what all of it is like: `?` is any one character, `*` any run of them, also none.
     exclude: what is nowhere in it: strings, separated by commas.
     novel: whether it must not be a name that the model was fitted on.
+    unsafe: words that it must be free of; None where any will do.
     """
 
     suffix: str = ""
@@ -33,6 +36,7 @@ class Conditions:
     pattern: str = ""
     exclude: str = ""
     novel: bool = False
+    unsafe: WordList | None = None
 
 
 class Filter:
@@ -61,13 +65,15 @@ class Filter:
         vocabulary: Vocabulary,
         training_names: AbstractSet[str],
     ) -> None:
-        if conditions.novel and not vocabulary.ends:
-            raise ParameterError("novel", "has no meaning for running text")
+        for parameter, asked in (("novel", conditions.novel), ("safe", conditions.unsafe)):
+            if asked and not vocabulary.ends:
+                raise ParameterError(parameter, NOT_FOR_TEXT)
         self._suffix = _known(conditions.suffix, "suffix", lengths[1], vocabulary)
         self._contains = _known(conditions.contains, "contains", lengths[1], vocabulary)
         self._pattern = _checked_pattern(conditions.pattern, lengths, vocabulary)
         self._excluded = _parse_excluded(conditions.exclude, lengths[1])
         self._known_names = training_names if conditions.novel else frozenset[str]()
+        self._unsafe = conditions.unsafe
         self.head = self._joined_head(prefix)
         self._check_excluded()
 
@@ -79,6 +85,7 @@ class Filter:
             and not any(each in name for each in self._excluded)
             and (not self._pattern or matches(self._pattern, name))
             and name not in self._known_names
+            and (self._unsafe is None or self._unsafe.allows(name))
         )
 
     def _joined_head(self, prefix: str) -> str:

@@ -4,7 +4,8 @@
     ├── ConfigError               a configuration or vocabulary that no model can have
     ├── ParameterError            a caller's parameter is out of its range
     │   └── UnknownCharacterError a character that the model's alphabet lacks
-    └── CheckpointError           a checkpoint that must not be served
+    ├── CheckpointError           a checkpoint that must not be served
+    └── WordListError             a list of words that cannot be read
 
 A message says what was wrong, what is allowed, and, where there is one, the remedy.
 """
@@ -64,3 +65,18 @@ class CheckpointError(NamewrightError):
         super().__init__(f"{path}: {cause}")
         self.path = str(path)
         self.cause = cause
+
+
+class WordListError(NamewrightError):
+    """A list of words that cannot be read.
+
+    Args:
+        source: the file.
+        line: of it, counted from 1; None: all of it is at fault.
+        cause: what is wrong there.
+    """
+
+    def __init__(self, source: object, line: int | None, cause: str) -> None:
+        place = "" if line is None else f" line {line}:"
+        super().__init__(f"{source}:{place} {cause}")
+        self.line = line

@@ -23,7 +23,8 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
     assert line, f"NAMEWRIGHT_{name.upper()} is not in docs/settings.md"
     default = Settings.model_fields[name].default
     if isinstance(default, int) or (isinstance(default, str) and default):
-        assert f"| `{default}` |" in line
+        shown = str(default).lower() if isinstance(default, bool) else default
+        assert f"| `{shown}` |" in line
 
 
 @pytest.mark.parametrize("path", OPERATIONS)

@@ -13,9 +13,14 @@ const TOO_MANY = {
   detail: `This page shows at most ${MOST} names; the service itself streams any number.`,
   errors: [{ parameter: "n" }],
 };
-const CHANGED = "The model has changed since this link was made: its names may differ.";
+/** What a link says of where its names came from, and what is said where that is another now. */
+const CHANGED = {
+  fingerprint: "The model has changed since this link was made: its names may differ.",
+  safe_list: "The list of offensive words has changed since this link was made: its names may differ.",
+};
+const ORIGIN = Object.keys(CHANGED);
 
-/** What is shown: parameters that replay it, its model's kind and fingerprint, where it goes on. */
+/** What is shown: parameters that replay it, its model's kind, its origin, where it goes on. */
 let shown = null;
 
 /**
@@ -27,8 +32,8 @@ let shown = null;
 export const draw = latest(async (signal, { link = null, push = false, more = false } = {}) => {
   clearFault();
   const parameters = more ? following() : (link ?? readForm());
-  const expected = parameters.get("fingerprint");
-  parameters.delete("fingerprint");
+  const expected = Object.fromEntries(ORIGIN.map((name) => [name, parameters.get(name)]));
+  for (const name of ORIGIN) parameters.delete(name);
   if (!parameters.has("n")) parameters.set("n", byId("n").defaultValue);
   if (parameters.get("n") > MOST) return showFault(TOO_MANY);
   const said = byId("status").textContent;
@@ -59,14 +64,15 @@ export function shownFileName() {
   return `names-${shown.replay.get("model")}-${seed}.txt`;
 }
 
-function begin(parameters, { seed, fingerprint }, expected, push) {
+function begin(parameters, { seed, ...origin }, expected, push) {
   const replay = new URLSearchParams(parameters);
   replay.set("seed", seed);
   const { kind } = chosenModel();
-  shown = { replay, kind, fingerprint, drawn: !parameters.has("seed"), next: replay.get("offset") ?? 0 };
+  shown = { replay, kind, origin, drawn: !parameters.has("seed"), next: replay.get("offset") ?? 0 };
   clearNames(kind);
   byId("names-title").textContent = kind === "text" ? "Texts" : "Names";
-  say(byId("changed"), expected && expected !== fingerprint ? CHANGED : "");
+  const changed = ORIGIN.find((name) => expected[name] && expected[name] !== origin[name]);
+  say(byId("changed"), CHANGED[changed] ?? "");
   rememberLink(push);
 }
 
@@ -98,5 +104,6 @@ function following() {
 }
 
 function rememberLink(push) {
-  writeLink(new URLSearchParams([...shown.replay, ["fingerprint", shown.fingerprint]]), push);
+  const origin = Object.entries(shown.origin).filter(([, value]) => value);
+  writeLink(new URLSearchParams([...shown.replay, ...origin]), push);
 }

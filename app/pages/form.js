@@ -3,11 +3,14 @@
 import { byId, say } from "./dom.js";
 
 const form = byId("request");
+const safe = byId("safe");
 const slider = byId("temperature-slider");
 
 /** What the form asks for, as URLSearchParams; fields that are empty are left out. */
 export function readForm() {
   const given = [...new FormData(form)].filter(([, value]) => value !== "");
+  // Without a word the server would do as it is set.
+  if (!safe.disabled && !safe.checked) given.push(["safe", "false"]);
   return new URLSearchParams(given);
 }
 

@@ -27,6 +27,10 @@ function replayLink() {
     link.set("model", defaultModel());
     byId("model").value = defaultModel();
   }
+  if (link && !link.has("safe")) {
+    byId("safe").checked = chosenModel().defaults.safe;
+    link.set("safe", chosenModel().defaults.safe);
+  }
   changeModel();
   draw({ link });
 }

@@ -3,7 +3,7 @@
 import { api, pause, Refused } from "./api.js";
 
 /**
- * Yields first {seed, fingerprint}, then {name, index} each, and last {end, next_offset}.
+ * Yields first {seed, fingerprint, safe_list}, then {name, index} each, and last {end, next_offset}.
  * @param parameters URLSearchParams of /generate/stream, with n
  */
 export async function* drawNames(parameters, signal) {
@@ -11,13 +11,15 @@ export async function* drawNames(parameters, signal) {
   let about = null;
   while (true) {
     const response = await api(`/generate/stream?${rest}`, signal);
-    const fingerprint = response.headers.get("X-Namewright-Fingerprint");
+    const said = (name) => response.headers.get(`X-Namewright-${name}`);
+    const [fingerprint, safe_list] = [said("Fingerprint"), said("Safe-List")];
     if (!about) {
-      about = { seed: rest.get("seed") ?? response.headers.get("X-Namewright-Seed"), fingerprint };
+      about = { seed: rest.get("seed") ?? said("Seed"), fingerprint, safe_list };
       rest.set("seed", about.seed);
       yield about;
-    } else if (about.fingerprint !== fingerprint) {
-      throw new Refused({ detail: "The model has changed meanwhile; draw again.", errors: [] });
+    } else if (about.fingerprint !== fingerprint || about.safe_list !== safe_list) {
+      const what = about.fingerprint === fingerprint ? "list of offensive words" : "model";
+      throw new Refused({ detail: `The ${what} has changed meanwhile; draw again.`, errors: [] });
     }
     for await (const line of untilCutOff(response.body, signal)) {
       if (line.end === "error") throw new Refused(line.error);

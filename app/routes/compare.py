@@ -46,10 +46,11 @@ async def compare(
     asked = _asked(catalog, query.models)
     seed = str(draw_seed()) if query.seed is None else query.seed
     names = GenerateQuery.model_construct(**query.model_dump(exclude={"models"}) | {"seed": seed})
-    request = replace(to_request(names), n=query.n)
-    works = [_generate(engine, served, request) for served in asked]
+    requests = [replace(to_request(names, served), n=query.n) for served in asked]
+    pairs = list(zip(asked, requests, strict=True))
+    works = [_generate(engine, served, request) for served, request in pairs]
     answers = await while_connected(http, together(works))
-    applied = [as_applied(names, served, request) for served in asked]
+    applied = [as_applied(names, served, request) for served, request in pairs]
     shared = {key: value for key, value in applied[0].items() if key not in _OWN}
     models = [_entry(*pair) for pair in zip(applied, answers, strict=True)]
     return Response(encode(shared | {"models": models}), media_type="application/json")

@@ -91,4 +91,5 @@ def _about(http: Request, completion: Completion) -> dict[str, Any]:
         "model": completion.served.id,
         "system_fingerprint": completion.served.checkpoint.fingerprint,
         "seed": completion.seed,
+        "safe_list": completion.unsafe.digest if completion.unsafe else None,
     }

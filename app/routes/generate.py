@@ -53,7 +53,7 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     poolable = chosen == "json" and query.model_fields_set <= _POOLED
     if poolable and (pooled := engine.take(served, query.n)):
         return _respond(query, served, pooled.request, pooled.names, pooled, headers)
-    request = replace(to_request(query), n=query.n, unique=query.unique)
+    request = replace(to_request(query, served), n=query.n, unique=query.unique)
     written = None if chosen == "json" else bulk_format(chosen, query.scores)
     if query.seed is not None and http.method == "GET":
         headers = headers | _kept(query, served, request, chosen)
@@ -74,8 +74,9 @@ def _kept(
     query: GenerateQuery, served: ServedModel, request: GenerationRequest, chosen: FormatName
 ) -> dict[str, str]:
     """Headers of an answer that its parameters settle."""
+    settled = query.fingerprint and not request.conditions.unsafe  # a list may change
     return {
-        "Cache-Control": KEPT if query.fingerprint else KEPT_A_DAY,
+        "Cache-Control": KEPT if settled else KEPT_A_DAY,
         "ETag": etag_of(chosen, query.scores, _applied(query, served, request)),
     }
 

@@ -11,7 +11,7 @@ from app.schemas import GenerateQuery, ModelAnswer, ModelsAnswer
 
 router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
 
-_NOT_A_DEFAULT = ("model", "seed", "max_length", "format", "fingerprint")
+_NOT_A_DEFAULT = ("model", "seed", "max_length", "safe", "format", "fingerprint")
 
 
 @router.get("/models", summary="List models", operation_id="models", response_model=ModelsAnswer)
@@ -54,7 +54,8 @@ def _describe(served: ServedModel) -> dict[str, Any]:
         "corpus": checkpoint.metadata.corpus,
         "training": checkpoint.metadata.training,
         "fingerprint": checkpoint.fingerprint,
-        "defaults": _defaults() | {"max_length": served.default_length},
+        "defaults": _defaults()
+        | {"max_length": served.default_length, "safe": served.safe_by_default},
         "device": served.device,
         "dtype": "float64",
     }

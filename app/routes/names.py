@@ -40,7 +40,7 @@ async def name(
     seed = seed_from_key(key)
     served = catalog.find(query.model)
     asked = GenerateQuery.model_construct(**dict(query), n=1, seed=str(seed))
-    request = replace(to_request(asked), n=1)
+    request = replace(to_request(asked, served), n=1)
     generated = await while_connected(http, engine.generate(served, request))
     drawn = _only(generated, request)
     applied = as_applied(asked, served, replace(request, offset=drawn.index))

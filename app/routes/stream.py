@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from app.bulk import Bulk
 from app.bulk_formats import NO_MORE, Format, JsonLines, ServerSentEvents, read_event_id
+from app.catalog import ServedModel
 from app.dependencies import (
     CurrentCatalog,
     CurrentEngine,
@@ -63,7 +64,7 @@ async def stream(
     was cut off, and goes on after the last index that came.
     """
     served = catalog.find(query.model, pinned=query.fingerprint)
-    bulk = _bulk(query, last_event_id)
+    bulk = _bulk(query, served, last_event_id)
     if bulk is None:
         return Response(status_code=204)
     request = bulk.request(FIRST)
@@ -81,13 +82,13 @@ def _format(query: StreamQuery, seed: int) -> Format:
     return JsonLines(query.scores)
 
 
-def _bulk(query: StreamQuery, event_id: str) -> Bulk | None:
+def _bulk(query: StreamQuery, served: ServedModel, event_id: str) -> Bulk | None:
     """All that is to come, after an event that came already if there is one; None is nothing.
 
     Raises:
         ParameterError: the event is of another stream.
     """
-    request = to_request(query)
+    request = to_request(query, served)
     if not event_id or query.format != "sse":
         return Bulk(request, query.n)
     if event_id == NO_MORE:

@@ -10,7 +10,7 @@ from app.catalog import ServedModel
 from app.pool import Pool, PooledNames, PoolFiller
 from models.checkpoint import load_checkpoint
 from models.generation import Sampler, generate
-from models.request import Generated, GeneratedName
+from models.request import Generated, GeneratedName, GenerationRequest
 
 
 @pytest.fixture
@@ -111,7 +111,9 @@ def test_a_stretch_that_is_given_up_half_drawn_leaves_the_sampler_free(
 
 def test_a_model_that_hardly_gives_names_has_no_pool() -> None:
     pool = Pool(1000)
-    pool.add(1, Generated((GeneratedName("ab", 5, 1.0),), 11_000, True, 1 / 11_000))
+    pool.add(
+        GenerationRequest(1), Generated((GeneratedName("ab", 5, 1.0),), 11_000, True, 1 / 11_000)
+    )
     assert not pool.wanted
     assert pool.take(1) is None
 
@@ -119,5 +121,5 @@ def test_a_model_that_hardly_gives_names_has_no_pool() -> None:
 def test_names_that_a_request_of_its_own_would_not_find_in_its_budget_are_not_given() -> None:
     pool = Pool(1000)
     names = (GeneratedName("ab", 1200, 1.0), GeneratedName("cd", 1201, 1.0))
-    pool.add(1, Generated(names, 1202, False, 2 / 1202))
+    pool.add(GenerationRequest(1), Generated(names, 1202, False, 2 / 1202))
     assert pool.take(1) is None

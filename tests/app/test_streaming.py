@@ -24,7 +24,7 @@ ABOUT = {
     **{"seed": 1, "n": None, "offset": 0, "model": "tiny", "fingerprint": "f", "prefix": ""},
     **{"temperature": 1.0, "top_k": None, "top_p": None, "min_p": None},
     **{"min_length": 1, "max_length": 9, "suffix": "", "contains": "", "pattern": ""},
-    **{"exclude": "", "novel": False},
+    **{"exclude": "", "novel": False, "safe": False, "safe_list": None},
 }
 
 

@@ -14,6 +14,7 @@ from models.errors import ParameterError, UnknownCharacterError
 from models.generation import Sampler, generate
 from models.request import RARE_DRAWS, GenerationRequest, Job
 from models.sampling import SamplingParams
+from models.word_list import WordList
 from tests.exact import bundled, by_length, chi_square
 from tests.models.conftest import each_architecture, names_of
 
@@ -24,6 +25,7 @@ NO_HEAD = [
     Conditions(pattern="?a*"),
     Conditions(exclude="c,ba"),
     Conditions(suffix="b", contains="a", pattern="??*", exclude="cc"),
+    Conditions(unsafe=WordList.parse("*ab*\na\nb*\n*c")),
 ]
 """That force nothing, so that the draws are those of a request without any."""
 
@@ -40,6 +42,7 @@ def spelled(conditions: Conditions, name: str, known: set[str] = frozenset()) ->
         and (not pattern or re.fullmatch(pattern, name, re.S) is not None)
         and not any(name.count(each) for each in filter(None, conditions.exclude.split(",")))
         and not (conditions.novel and name in known)
+        and not (conditions.unsafe and re.fullmatch(".*ab.*|a|b.*|.*c", name, re.S))
     )
 
 
@@ -233,8 +236,8 @@ def test_a_character_that_no_name_has_is_refused_with_its_position(parameter, ma
     assert (caught.value.parameter, caught.value.position) == (parameter, 2)
 
 
-def test_running_text_is_never_novel(make_model):
+@pytest.mark.parametrize("values", [{"novel": True}, {"unsafe": WordList()}], ids=str)
+def test_running_text_is_neither_novel_nor_safe(values, make_model):
+    request = GenerationRequest(1, conditions=Conditions(**values))
     with pytest.raises(ParameterError, match="running text"):
-        Job(
-            GenerationRequest(1, conditions=Conditions(novel=True)), *make_model("gru", kind="text")
-        )
+        Job(request, *make_model("gru", kind="text"))

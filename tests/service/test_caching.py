@@ -27,6 +27,7 @@ OTHERS = [
     {"pattern": "?*a"},
     {"exclude": "q"},
     {"novel": "true"},
+    {"safe": "true"},
     {"unique": "true"},
     {"scores": "true"},
     {"format": "text"},
@@ -62,6 +63,7 @@ SAME = [
     {"prefix": ""},
     {"format": "json"},
     {"scores": "0"},
+    {"safe": "false"},
     {"max_length": "64"},
 ]
 

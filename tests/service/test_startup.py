@@ -171,6 +171,7 @@ def test_two_workers_that_cannot_start_end_their_parent_with_a_status(
         ("CHECKPOINTS", "/dev/null", "/dev/null: Not a directory"),
         ("MODELS", "bigram,absent", "absent/manifest.json: cannot be read: No such file"),
         ("DEFAULT_MODEL", "absent", "NAMEWRIGHT_DEFAULT_MODEL is 'absent'"),
+        ("UNSAFE_WORDS", "/nowhere/words", "/nowhere/words: cannot be read: No such file"),
     ],
 )
 def test_a_setting_that_names_what_is_not_there_stops_the_start(
@@ -178,6 +179,17 @@ def test_a_setting_that_names_what_is_not_there_stops_the_start(
 ) -> None:
     text = refused(tmp_path / "log", **({"DEFAULT_MODEL": "bigram"} | {setting: value}))
     assert said in text
+    assert_for_operators(text)
+
+
+def test_a_list_of_words_that_is_not_in_order_stops_the_start_with_its_line(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("fig\ndate palm\n")
+    given = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "UNSAFE_WORDS": path}
+    text = refused(tmp_path / "log", **given)
+    assert f"NAMEWRIGHT_UNSAFE_WORDS: {path}: line 2: is not one word" in text
     assert_for_operators(text)
 
 

@@ -1,11 +1,12 @@
 """The playground draws, scores and compares as the service does."""
 
+import re
 from pathlib import Path
 
 import httpx
 from playwright.sync_api import expect
 
-from tests.service.playground.conftest import Open, done, generate, names, rows
+from tests.service.playground.conftest import LONG_MS, Open, done, generate, names, rows
 
 
 def test_names_are_there_at_once_and_the_form_draws_those_of_the_service(
@@ -155,6 +156,40 @@ def test_a_link_replays_exactly_and_back_leads_to_the_names_before(open_page: Op
     page.go_back()
     done(page, 5)
     assert names(page) == first
+
+
+def test_offensive_words_are_left_out_unless_the_box_is_cleared_and_the_link_says_which(
+    open_page: Open, client: httpx.Client
+) -> None:
+    page = open_page()
+    box = page.get_by_label("Leave out offensive words")
+    expect(box).to_be_checked()
+    query = {"n": 5, "seed": "7", "pattern": "dick"}
+    assert client.get("/generate", params=query).json()["names"] == ["dick"] * 5
+    page.get_by_text("More settings").click()
+    page.get_by_label("Pattern").fill("dick")
+    page.get_by_label("How many").fill("5")
+    page.get_by_role("button", name="Generate").click()
+    done(page, 0, limit_ms=LONG_MS)
+    box.uncheck()
+    assert generate(page, 5, Pattern="dick") == ["dick"] * 5
+    link = page.evaluate("location.hash")
+    assert "safe=false" in link
+    assert "safe_list" not in link
+    expect(open_page(link).get_by_label("Leave out offensive words")).not_to_be_checked()
+    # A link that does not say is that of the service's own default.
+    expect(open_page("#seed=42&n=5").get_by_label("Leave out")).not_to_be_checked()
+
+
+def test_a_link_names_the_list_and_warns_where_it_is_another(open_page: Open) -> None:
+    page = open_page()
+    link = page.evaluate("location.hash")
+    assert re.search("safe=true.*safe_list=[0-9a-f]{16}", link)
+    replayed = open_page(link)
+    expect(replayed.get_by_label("Leave out offensive words")).to_be_checked()
+    expect(replayed.locator("#changed")).to_be_hidden()
+    changed = open_page(re.sub("safe_list=....", "safe_list=none", link))
+    expect(changed.locator("#changed")).to_contain_text("list of offensive words has changed")
 
 
 def test_a_link_of_another_fingerprint_warns(open_page: Open) -> None:
