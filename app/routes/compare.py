@@ -13,6 +13,7 @@ from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_c
 from app.encoding import encode
 from app.engine import Engine
 from app.names_query import as_applied, to_request
+from app.openapi import problems
 from app.schemas import GenerateQuery
 from models.errors import ParameterError
 from models.randomness import draw_seed
@@ -31,6 +32,7 @@ _OWN = ("model", "fingerprint", "max_length")
     summary="Compare models",
     operation_id="compare",
     response_model=CompareAnswer,
+    responses=problems(404, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def compare(

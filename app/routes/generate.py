@@ -12,6 +12,7 @@ from app.dependencies import while_connected
 from app.encoding import encode
 from app.engine import Engine
 from app.names_query import as_applied, in_headers, to_request
+from app.openapi import NOT_MODIFIED, problems
 from app.pool import PooledNames
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
@@ -33,8 +34,7 @@ def add_generate(app: FastAPI) -> None:
         summary="Generate names",
         operation_id="generate",
         response_model=GenerateAnswer,
-        responses=DESCRIBED
-        | {304: {"description": "The caller has it already: If-None-Match names its ETag"}},
+        responses=DESCRIBED | NOT_MODIFIED | problems(404, 406, 409, 503, 504),
         route_class_override=QueryRoute,
     )
 

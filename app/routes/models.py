@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, check_query
+from app.dependencies import CurrentCatalog, PathModelId, check_query
+from app.openapi import problems
 from app.schemas import GenerateQuery, ModelAnswer, ModelsAnswer
 
 router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
@@ -30,8 +31,9 @@ async def list_models(catalog: CurrentCatalog) -> JSONResponse:
     summary="Describe a model",
     operation_id="model",
     response_model=ModelAnswer,
+    responses=problems(404),
 )
-async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+async def describe_model(model_id: PathModelId, catalog: CurrentCatalog) -> JSONResponse:
     """One model, as in the list."""
     return JSONResponse(_describe(catalog.find(model_id, "model_id")))
 

@@ -10,6 +10,7 @@ from app.encoding import encode
 from app.key_schemas import Key, KeyAnswer, KeyQuery
 from app.keys import seed_from_key
 from app.names_query import as_applied, to_request
+from app.openapi import problems
 from app.schemas import GenerateQuery
 from models.errors import ParameterError
 from models.request import Generated, GeneratedName, GenerationRequest
@@ -23,6 +24,7 @@ router = APIRouter(tags=["names"])
     summary="Name a key",
     operation_id="name",
     response_model=KeyAnswer,
+    responses=problems(404, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def name(

@@ -9,6 +9,7 @@ from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
 from app.encoding import encode
 from app.next_schemas import NextAnswer, NextQuery
+from app.openapi import problems
 from app.schemas import finite
 from models.prediction import Prediction, reshaped
 from models.sampling import SamplingParams
@@ -22,6 +23,7 @@ router = APIRouter(tags=["scores"])
     summary="Predict the next character",
     operation_id="next",
     response_model=NextAnswer,
+    responses=problems(404, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def next_character(

@@ -7,12 +7,14 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from app.catalog import ServedModel
-from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer
-from app.dependencies import CurrentCatalog, check_query
-from app.routes.completions import PROBLEMS
+from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer, OpenAIProblem
+from app.dependencies import CurrentCatalog, PathModelId, check_query
+from app.openapi import problems
 
 router = APIRouter(
-    tags=["OpenAI"], dependencies=[Depends(check_query(none=True))], responses=PROBLEMS
+    tags=["OpenAI"],
+    dependencies=[Depends(check_query(none=True))],
+    responses=problems(400, 422, model=OpenAIProblem),
 )
 
 
@@ -33,8 +35,9 @@ async def list_models(catalog: CurrentCatalog) -> JSONResponse:
     summary="Describe a model, for OpenAI's clients",
     operation_id="openai_model",
     response_model=OpenAIModelAnswer,
+    responses=problems(404, model=OpenAIProblem),
 )
-async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+async def describe_model(model_id: PathModelId, catalog: CurrentCatalog) -> JSONResponse:
     """One model, as in the list."""
     return JSONResponse(_describe(catalog.find(model_id, "model_id")))
 

@@ -16,6 +16,7 @@ from app.dependencies import (
     while_connected,
 )
 from app.names_query import as_applied, in_headers, to_request
+from app.openapi import problems
 from app.stream_schemas import StreamQuery, line_schema
 from app.streaming import FIRST, NameStream
 from models.errors import ParameterError
@@ -40,7 +41,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Stream names",
     operation_id="stream",
     response_class=Response,
-    responses=_RESPONSES,
+    responses=_RESPONSES | problems(404, 409, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def stream(
