@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.keys import KEY_LIMIT
 from app.parameters import PATH_TEXT
-from app.schemas import AppliedAnswer, ConditionsQuery, ModelQuery
+from app.schemas import AppliedAnswer, ConditionsQuery, Fingerprint, ModelQuery
 
 Key = Annotated[
     str,
@@ -21,6 +21,8 @@ Key = Annotated[
 
 class KeyQuery(ConditionsQuery, ModelQuery):
     """Parameters of GET /names/{key}."""
+
+    fingerprint: Fingerprint | None = None
 
 
 class KeyAnswer(AppliedAnswer):

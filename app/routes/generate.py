@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 
-from app.answer_formats import DESCRIBED, FormatName, bulk_format, choose_format, write_all
-from app.caching import KEPT, KEPT_A_DAY, NOT_KEPT, etag_of, is_known
+from app.answer_formats import DESCRIBED, bulk_format, choose_format, write_all
+from app.caching import NOT_KEPT, is_known, settled
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.encoding import encode
@@ -56,7 +56,8 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     request = replace(to_request(query), n=query.n, unique=query.unique)
     written = None if chosen == "json" else bulk_format(chosen, query.scores)
     if query.seed is not None and http.method == "GET":
-        headers = headers | _kept(query, served, request, chosen)
+        applied = _applied(query, served, request)
+        headers = headers | settled(query.fingerprint, chosen, query.scores, applied)
         if is_known(http, headers["ETag"]):
             served.job(request)  # refuses what cannot be
             return Response(status_code=304, headers=headers)
@@ -68,16 +69,6 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     headers["X-Namewright-Next-Offset"] = str(generated.next_offset)
     body = write_all(written, generated, _applied(query, served, request))
     return Response(body, headers=headers, media_type=written.media_type)
-
-
-def _kept(
-    query: GenerateQuery, served: ServedModel, request: GenerationRequest, chosen: FormatName
-) -> dict[str, str]:
-    """Headers of an answer that its parameters settle."""
-    return {
-        "Cache-Control": KEPT if query.fingerprint else KEPT_A_DAY,
-        "ETag": etag_of(chosen, query.scores, _applied(query, served, request)),
-    }
 
 
 def _applied(

@@ -4,9 +4,8 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from fastapi.responses import JSONResponse
 
-from app.caching import is_known
+from app.caching import ASKED_AGAIN, current, is_known
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, PathModelId, check_query
 from app.errors import PlotNotFoundError
@@ -18,7 +17,7 @@ router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True)
 
 MEDIA_TYPE = "image/svg+xml"
 _HEADERS = {
-    "Cache-Control": "public, max-age=0, must-revalidate",
+    "Cache-Control": ASKED_AGAIN,
     # A picture that is opened on its own page must not act there.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -30,17 +29,18 @@ _HEADERS = {
     summary="List a model's pictures",
     operation_id="plots",
     response_model=PlotsAnswer,
-    responses=problems(404),
+    responses=NOT_MODIFIED | problems(404),
 )
-async def list_plots(model_id: PathModelId, catalog: CurrentCatalog) -> JSONResponse:
+async def list_plots(request: Request, model_id: PathModelId, catalog: CurrentCatalog) -> Response:
     """Each picture's name, its title, and where it is."""
     served = catalog.find(model_id, "model_id")
-    return JSONResponse(
+    return current(
+        request,
         {
             "model": served.id,
             "fingerprint": served.checkpoint.fingerprint,
             "plots": [_entry(served, name) for name in served.plots],
-        }
+        },
     )
 
 
