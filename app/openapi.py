@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from app.errors import MEDIA_TYPE
+from app.openai_errors import error_member
 from app.schemas import Problem
 
 EXAMPLES = Path(__file__).parent / "examples.json"
-"""By operation: {request, body, status, media_type, answer} each; `answer` is JSON or a text."""
+"""By operation: {request, body, status, media_type, answer} each; `answer` is JSON or a text.
+Under "503" and "504" those that come to any request of the engine."""
 
 _ERRORS = {
     400: "The path, the query or the body is not UTF-8, the path holds control characters, or "
@@ -73,7 +75,7 @@ class DescribedApp(FastAPI):
             for operations in schema["paths"].values():
                 for operation in operations.values():
                     _complete(operation)
-                    for example in examples.get(operation["operationId"], ()):
+                    for example in _examples_of(operation, examples):
                         _add_example(operation, example)
         return super().openapi()
 
@@ -88,6 +90,21 @@ def _complete(operation: dict[str, Any]) -> None:
     if "304" in responses:
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         responses["200"].setdefault("headers", {})["ETag"] = _ETAG
+
+
+def _examples_of(
+    operation: dict[str, Any], examples: dict[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    own = examples.get(operation["operationId"], [])
+    if "504" not in operation["responses"]:  # it does not ask the engine for work
+        return own
+    refused = [*examples["503"], *examples["504"]]
+    if "OpenAI" in operation["tags"]:
+        refused = [
+            each | {"answer": each["answer"] | {"error": error_member(each["answer"])}}
+            for each in refused
+        ]
+    return own + refused
 
 
 def _add_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
