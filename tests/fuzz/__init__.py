@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 """Where it must be run: its hooks are imported from there."""
-SERVED = {"MODELS": "bigram,gru,korean-gpt", "DEFAULT_MODEL": "bigram", "DEADLINE_S": 3}
+SERVED = {"MODELS": "bigram,gru,korean-gpt", "DEFAULT_MODEL": "bigram", "DEADLINE_S": 2}
 """Settings: a table, a net and running text stand for all models. Names that hardly ever come
 are looked for until the deadline, so it is short."""
 
