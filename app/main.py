@@ -13,7 +13,7 @@ from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
-from app.openapi import PROBLEM_RESPONSES
+from app.openapi import PROBLEM_RESPONSES, TAGS
 from app.routes import (
     compare,
     completions,
@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         docs_url=None,  # routes/page.py has it
         redoc_url=None,

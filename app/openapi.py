@@ -31,6 +31,14 @@ _ERRORS = {
     503: "Too many requests, or the service is ending",
     504: "It has taken longer than any request may",
 }
+TAGS = [
+    {"name": "names", "description": "Draw names: by a seed, by a key, without end, side by side"},
+    {"name": "scores", "description": "How likely a word is, and what comes next in it"},
+    {"name": "models", "description": "What is served, how it was made, and how good it is"},
+    {"name": "OpenAI", "description": "The shape that OpenAI's clients know"},
+    {"name": "operations", "description": "For those who run the service"},
+]
+"""What the tags of routes stand for, in the order of the documentation."""
 _RETRY_AFTER = {
     "description": "Seconds; where a later try may succeed",
     "schema": {"type": "integer", "minimum": 1},
@@ -109,7 +117,7 @@ def _examples_of(
 
 def _add_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
     """To an answer, and where there is a body that is taken, to that of the request."""
-    title = example["request"]
+    title = example["request"] if example["status"] < 500 else "any request"
     content = operation["responses"][str(example["status"])]["content"]
     examples = content[example["media_type"]].setdefault("examples", {})
     examples[title] = {"summary": title, "value": example["answer"]}

@@ -134,10 +134,10 @@ REQUESTS = [
 ]
 
 BUSY = {"QUEUE_SIZE": 1}
-LATE = {"DEADLINE_S": 0.0001}
+LATE = {"DEADLINE_S": 0.1}
 REFUSED = {
     503: Asked("compare", "GET", "/compare?seed=7&models=bigram,gru-ngram"),
-    504: Asked("generate", "GET", "/generate?n=1000&seed=42"),
+    504: Asked("generate", "GET", "/generate?n=1000&seed=42&min_length=15"),
 }
 """For services with the settings BUSY and LATE."""
 
