@@ -21,12 +21,19 @@ from app.dependencies import (
 )
 from app.encoding import encode
 from app.openapi import problems
+from app.stream_schemas import event_schema
 from app.strict_json import StrictJSONRoute
 
 router = APIRouter(tags=["OpenAI"], route_class=StrictJSONRoute)
 
 _STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": event_schema("A chunk of the answer as JSON, or a problem, or [DONE]")
+            }
+        }
+    }
 }
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 

@@ -17,7 +17,7 @@ from app.dependencies import (
 )
 from app.names_query import as_applied, in_headers, to_request
 from app.openapi import problems
-from app.stream_schemas import StreamQuery, line_schema
+from app.stream_schemas import StreamQuery, event_schema, line_schema
 from app.streaming import FIRST, NameStream
 from models.errors import ParameterError
 
@@ -28,7 +28,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             JsonLines.media_type: {"schema": line_schema()},
-            ServerSentEvents.media_type: {"schema": {"type": "string"}},
+            ServerSentEvents.media_type: {
+                "schema": event_schema("JSON, as a line of application/jsonl", "start", "end")
+            },
         },
         "description": "Names as they are drawn, and at the end why no more come",
     },
