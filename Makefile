@@ -1,9 +1,11 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
+# make fuzz    ask for all that OpenAPI describes, and more (EXAMPLES=500 an operation)
 # make train   fit the bundled models again, and make docs/models.md (hours)
 # make clean   remove the environment
 
 PYTHON ?= python3
+EXAMPLES ?= 500
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -15,7 +17,7 @@ FIT = $(BIN)/python -m training fit
 ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture gru-ngram
 ON_THREE = mlp cnn
 
-.PHONY: serve test check lint bench bench-training train clean
+.PHONY: serve test check lint fuzz bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
@@ -32,6 +34,9 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.fuzz $(EXAMPLES)
 
 # The trees are not filled to the end, so that it takes some ten minutes; see benchmarks/README.md.
 bench: $(VENV)/bench.stamp

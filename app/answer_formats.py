@@ -36,8 +36,8 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
         "JSON that is in the headers",
         "content": {
             "application/jsonl": {"schema": line_schema()},
-            "text/plain": {"schema": {"type": "string"}, "example": "emma\nolivia\n"},
-            "text/csv": {"schema": {"type": "string"}, "example": "name,index\nemma,0\n"},
+            "text/plain": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
         },
         "headers": {
             name: {"description": text, "schema": {"type": "string"}}

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from starlette.exceptions import HTTPException
 
 from app.catalog import Catalog
 from app.engine import Engine
 from app.errors import UnsupportedMediaTypeError, shorten
+from app.parameters import PATH_TEXT
 from app.shutdown import Shutdown
 from models.errors import ParameterError
 
@@ -37,6 +38,11 @@ T = TypeVar("T")
 CurrentEngine = Annotated[Engine, Depends(_engine)]
 CurrentCatalog = Annotated[Catalog, Depends(_catalog)]
 CurrentShutdown = Annotated[Shutdown, Depends(_shutdown)]
+
+
+PathModelId = Annotated[
+    str, Path(description="A model's id", examples=["bigram"], json_schema_extra=PATH_TEXT)
+]
 
 
 def check_query(*repeatable: str, none: bool = False) -> Callable[[Request], Awaitable[None]]:

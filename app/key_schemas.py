@@ -6,24 +6,23 @@ from fastapi import Path
 from pydantic import Field
 
 from app.keys import KEY_LIMIT
-from app.schemas import AppliedAnswer, ConditionsQuery, ModelQuery
+from app.parameters import PATH_TEXT
+from app.schemas import AppliedAnswer, ConditionsQuery, Fingerprint, ModelQuery
 
 Key = Annotated[
     str,
     Path(
         description="Any text, percent-encoded; slashes need not be",
         examples=["customer/4711"],
-        json_schema_extra={
-            "minLength": 1,
-            "maxLength": KEY_LIMIT,
-            "pattern": r"^[^\u0000-\u001f\u007f]+$",  # what no path may hold
-        },
+        json_schema_extra=PATH_TEXT | {"minLength": 1, "maxLength": KEY_LIMIT},
     ),
 ]
 
 
 class KeyQuery(ConditionsQuery, ModelQuery):
     """Parameters of GET /names/{key}."""
+
+    fingerprint: Fingerprint | None = None
 
 
 class KeyAnswer(AppliedAnswer):

@@ -15,7 +15,7 @@ from app.engine import Engine
 from app.errors import add_error_handlers
 from app.metrics import Metrics
 from app.metrics_folder import served_metrics, shared_registry
-from app.openapi import PROBLEM_RESPONSES
+from app.openapi import PROBLEM_RESPONSES, TAGS
 from app.routes import (
     compare,
     completions,
@@ -89,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         docs_url=None,  # routes/page.py has it
         redoc_url=None,

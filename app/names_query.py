@@ -63,6 +63,11 @@ def as_applied(
     }
 
 
+def settling(fingerprint: str | None, request: GenerationRequest) -> str | None:
+    """A pinned fingerprint, if an answer depends on nothing else: a list of words may change."""
+    return None if request.conditions.unsafe else fingerprint
+
+
 def in_headers(served: ServedModel, request: GenerationRequest) -> dict[str, str]:
     """What gives the same names again, for answers that hold nothing but names."""
     unsafe = request.conditions.unsafe

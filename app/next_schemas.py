@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from app.parameters import Integer
-from app.schemas import ModelQuery, SampledAnswer, SamplingQuery, ServedAnswer
+from app.schemas import Fingerprint, ModelQuery, SampledAnswer, SamplingQuery, ServedAnswer
 from models.sampling import MAX_TOP_K
 
 
@@ -20,6 +20,7 @@ class NextQuery(SamplingQuery, ModelQuery):
     top: Annotated[int, Integer(1, MAX_TOP_K)] | None = Field(
         None, description="Answer with this many of the likeliest characters; all if not given"
     )
+    fingerprint: Fingerprint | None = None
 
 
 class NextCharacter(BaseModel):

@@ -1,18 +1,75 @@
-"""The OpenAPI description: what FastAPI says of our routes, with errors as they are."""
+"""The OpenAPI description: what FastAPI says of our routes, with errors as they are, and examples.
 
+examples.json holds real answers; `python -m tests.golden` asks for them anew.
+"""
+
+import json
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from app.errors import MEDIA_TYPE
+from app.openai_errors import error_member
 from app.schemas import Problem
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request is at fault"},
-    "503": {"model": Problem, "description": "Too many requests; see Retry-After"},
-    "504": {"model": Problem, "description": "It has taken longer than any request may"},
+EXAMPLES = Path(__file__).parent / "examples.json"
+"""By operation: {request, body, status, media_type, answer} each; `answer` is JSON or a text.
+Under "503" and "504" those that come to any request of the engine."""
+
+_ERRORS = {
+    400: "The path, the query or the body is not UTF-8, the path holds control characters, or "
+    "the body is not JSON",
+    404: "No such model, or picture",
+    406: "Accept takes none of the formats",
+    409: "The model has another fingerprint",
+    413: "The body is larger than the limit",
+    415: "The body is not sent as application/json",
+    422: "A parameter is unknown, repeated, of the wrong type, out of range, or does not fit the "
+    "model",
+    503: "Too many requests, or the service is ending",
+    504: "It has taken longer than any request may",
 }
+TAGS = [
+    {"name": "names", "description": "Draw names: by a seed, by a key, without end, side by side"},
+    {"name": "scores", "description": "How likely a word is, and what comes next in it"},
+    {"name": "models", "description": "What is served, how it was made, and how good it is"},
+    {"name": "OpenAI", "description": "The shape that OpenAI's clients know"},
+    {"name": "operations", "description": "For those who run the service"},
+]
+"""What the tags of routes stand for, in the order of the documentation."""
+_RETRY_AFTER = {
+    "description": "Seconds; where a later try may succeed",
+    "schema": {"type": "integer", "minimum": 1},
+}
+
+
+def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route, for the errors of these statuses."""
+    described: dict[int | str, dict[str, Any]] = {
+        status: {"model": model, "description": _ERRORS[status]} for status in statuses
+    }
+    if 503 in described:
+        described[503]["headers"] = {"Retry-After": _RETRY_AFTER}
+    return described
+
+
+PROBLEM_RESPONSES = problems(400, 422)
 """Errors that every operation can give."""
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller has it already: If-None-Match names its ETag"}
+}
+"""Of an operation whose answers have an ETag."""
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "ETags of answers that the caller has: with one that still holds, a 304",
+    "schema": {"type": "string", "title": "If-None-Match"},
+}
+_ETAG = {"description": "Names these very bytes", "schema": {"type": "string"}}
 
 
 class DescribedApp(FastAPI):
@@ -22,9 +79,49 @@ class DescribedApp(FastAPI):
         """The description, made at the first call."""
         if self.openapi_schema is None:
             schema = super().openapi()
+            examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
             for operations in schema["paths"].values():
                 for operation in operations.values():
-                    for status in PROBLEM_RESPONSES:
-                        content = operation["responses"][status]["content"]
-                        content[MEDIA_TYPE] = content.pop("application/json")
+                    _complete(operation)
+                    for example in _examples_of(operation, examples):
+                        _add_example(operation, example)
         return super().openapi()
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """What goes without saying in routes: of errors the media type, of a 304 what it is about."""
+    responses = operation["responses"]
+    operation["responses"] = {status: responses[status] for status in sorted(responses)}
+    for status, response in responses.items():
+        if int(status) >= 400:
+            response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+    if "304" in responses:
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+        responses["200"].setdefault("headers", {})["ETag"] = _ETAG
+
+
+def _examples_of(
+    operation: dict[str, Any], examples: dict[str, list[dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    own = examples.get(operation["operationId"], [])
+    if "504" not in operation["responses"]:  # it does not ask the engine for work
+        return own
+    refused = [*examples["503"], *examples["504"]]
+    if "OpenAI" in operation["tags"]:
+        refused = [
+            each | {"answer": each["answer"] | {"error": error_member(each["answer"])}}
+            for each in refused
+        ]
+    return own + refused
+
+
+def _add_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
+    """To an answer, and where there is a body that is taken, to that of the request."""
+    title = example["request"] if example["status"] < 500 else "any request"
+    content = operation["responses"][str(example["status"])]["content"]
+    examples = content[example["media_type"]].setdefault("examples", {})
+    examples[title] = {"summary": title, "value": example["answer"]}
+    if example["status"] == 200 and example["body"] is not None:
+        asked = operation["requestBody"]["content"]["application/json"]
+        taken = asked.setdefault("examples", {})
+        taken[f"{len(taken) + 1}"] = {"value": example["body"]}

@@ -74,6 +74,10 @@ class Number:
         return {"type": "number", minimum: self.low, "maximum": self.high}
 
 
+PATH_TEXT = {"pattern": r"^[^\u0000-\u001f\u007f]+$"}
+"""The JSON schema of a text in a path, which may hold no control characters."""
+
+
 def _parse_boolean(text: object) -> bool:
     if text in ("true", "1"):
         return True

@@ -52,3 +52,23 @@ def line_schema() -> dict[str, Any]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         lines.append({key: value for key, value in schema.items() if key != "$defs"})
     return {"anyOf": lines}
+
+
+def event_schema(data: str, *events: str) -> dict[str, Any]:
+    """The JSON schema of a server-sent event.
+
+    Args:
+        data: what its data is, in words.
+        events: names that it may have, beside that of a message.
+    """
+    return {
+        "type": "object",
+        "description": "A server-sent event",
+        "properties": {
+            "data": {"type": "string", "description": data},
+            "event": {"type": "string", "enum": ["message", *events]},
+            "id": {"type": "string"},
+            "retry": {"type": "integer", "description": "Milliseconds"},
+        },
+        "required": ["data"],
+    }

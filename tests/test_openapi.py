@@ -26,3 +26,13 @@ def test_a_path_is_as_agreed(path: str) -> None:
 @pytest.mark.parametrize("name", sorted(AGREED["components"]["schemas"]))
 def test_a_schema_is_as_agreed(name: str) -> None:
     assert PRESENT["components"]["schemas"][name] == AGREED["components"]["schemas"][name]
+
+
+def test_every_tag_is_explained() -> None:
+    used = {
+        tag
+        for operations in PRESENT["paths"].values()
+        for operation in operations.values()
+        for tag in operation["tags"]
+    }
+    assert {tag["name"] for tag in PRESENT["tags"] if tag["description"]} == used

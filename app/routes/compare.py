@@ -1,18 +1,21 @@
 """GET /compare: the same random numbers through several models, side by side."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.caching import NOT_KEPT, is_known, settled
 from app.catalog import Catalog, ServedModel
 from app.compare_schemas import CompareAnswer, CompareQuery
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
 from app.encoding import encode
 from app.engine import Engine
 from app.names_query import as_applied, to_request
+from app.openapi import NOT_MODIFIED, problems
 from app.schemas import GenerateQuery
 from models.errors import ParameterError
 from models.randomness import draw_seed
@@ -31,6 +34,7 @@ _OWN = ("model", "fingerprint", "max_length")
     summary="Compare models",
     operation_id="compare",
     response_model=CompareAnswer,
+    responses=NOT_MODIFIED | problems(404, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def compare(
@@ -48,12 +52,21 @@ async def compare(
     names = GenerateQuery.model_construct(**query.model_dump(exclude={"models"}) | {"seed": seed})
     requests = [replace(to_request(names, served), n=query.n) for served in asked]
     pairs = list(zip(asked, requests, strict=True))
+    applied = [as_applied(names, served, request) for served, request in pairs]
+    headers = {"Cache-Control": NOT_KEPT}
+    if query.seed is not None:
+        headers = settled(None, "compare", applied)
+        if is_known(http, headers["ETag"]):
+            for served, request in pairs:
+                with _naming(served):
+                    served.job(request)  # refuses what cannot be
+            return Response(status_code=304, headers=headers)
     works = [_generate(engine, served, request) for served, request in pairs]
     answers = await while_connected(http, together(works))
-    applied = [as_applied(names, served, request) for served, request in pairs]
     shared = {key: value for key, value in applied[0].items() if key not in _OWN}
     models = [_entry(*pair) for pair in zip(applied, answers, strict=True)]
-    return Response(encode(shared | {"models": models}), media_type="application/json")
+    content = encode(shared | {"models": models})
+    return Response(content, headers=headers, media_type="application/json")
 
 
 async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -89,9 +102,15 @@ def _asked(catalog: Catalog, ids: str | None) -> list[ServedModel]:
 
 
 async def _generate(engine: Engine, served: ServedModel, request: GenerationRequest) -> Generated:
-    """As the engine does; what does not fit a model is told with its id."""
-    try:
+    with _naming(served):
         return await engine.generate(served, request)
+
+
+@contextmanager
+def _naming(served: ServedModel) -> Iterator[None]:
+    """What does not fit a model is told with its id."""
+    try:
+        yield
     except ParameterError as error:
         message = f"{error.message} (model {served.id})"
         raise ParameterError(error.parameter, message) from error

@@ -20,17 +20,21 @@ from app.dependencies import (
     while_connected,
 )
 from app.encoding import encode
+from app.openapi import problems
+from app.stream_schemas import event_schema
 from app.strict_json import StrictJSONRoute
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": OpenAIProblem, "description": "The request is at fault"},
-    "503": {"model": OpenAIProblem, "description": "Too many requests; see Retry-After"},
-    "504": {"model": OpenAIProblem, "description": "It has taken longer than any request may"},
+router = APIRouter(tags=["OpenAI"], route_class=StrictJSONRoute)
+
+_STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": event_schema("A chunk of the answer as JSON, or a problem, or [DONE]")
+            }
+        }
+    }
 }
-"""Errors of the operations under /v1."""
-
-router = APIRouter(tags=["OpenAI"], route_class=StrictJSONRoute, responses=PROBLEMS)
-
 _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -39,7 +43,7 @@ _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     summary="Complete prompts",
     operation_id="completions",
     response_model=CompletionAnswer,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses=_STREAMED | problems(400, 404, 413, 415, 422, 503, 504, model=OpenAIProblem),
     dependencies=[Depends(check_query(none=True)), Depends(check_media_type)],
 )
 async def complete(

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 
-from app.answer_formats import DESCRIBED, FormatName, bulk_format, choose_format, write_all
-from app.caching import KEPT, KEPT_A_DAY, NOT_KEPT, etag_of, is_known
+from app.answer_formats import DESCRIBED, bulk_format, choose_format, write_all
+from app.caching import NOT_KEPT, is_known, settled
 from app.catalog import Catalog, ServedModel
 from app.dependencies import while_connected
 from app.encoding import encode
 from app.engine import Engine
-from app.names_query import as_applied, in_headers, to_request
+from app.names_query import as_applied, in_headers, settling, to_request
+from app.openapi import NOT_MODIFIED, problems
 from app.pool import PooledNames
 from app.query_route import QueryRoute
 from app.schemas import GenerateAnswer, GenerateQuery, finite
@@ -33,8 +34,7 @@ def add_generate(app: FastAPI) -> None:
         summary="Generate names",
         operation_id="generate",
         response_model=GenerateAnswer,
-        responses=DESCRIBED
-        | {304: {"description": "The caller has it already: If-None-Match names its ETag"}},
+        responses=DESCRIBED | NOT_MODIFIED | problems(404, 406, 409, 503, 504),
         route_class_override=QueryRoute,
     )
 
@@ -56,7 +56,10 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     request = replace(to_request(query, served), n=query.n, unique=query.unique)
     written = None if chosen == "json" else bulk_format(chosen, query.scores)
     if query.seed is not None and http.method == "GET":
-        headers = headers | _kept(query, served, request, chosen)
+        applied = _applied(query, served, request)
+        headers = headers | settled(
+            settling(query.fingerprint, request), chosen, query.scores, applied
+        )
         if is_known(http, headers["ETag"]):
             served.job(request)  # refuses what cannot be
             return Response(status_code=304, headers=headers)
@@ -68,17 +71,6 @@ async def generate(http: Request, query: Annotated[GenerateQuery, Query()]) -> R
     headers["X-Namewright-Next-Offset"] = str(generated.next_offset)
     body = write_all(written, generated, _applied(query, served, request))
     return Response(body, headers=headers, media_type=written.media_type)
-
-
-def _kept(
-    query: GenerateQuery, served: ServedModel, request: GenerationRequest, chosen: FormatName
-) -> dict[str, str]:
-    """Headers of an answer that its parameters settle."""
-    settled = query.fingerprint and not request.conditions.unsafe  # a list may change
-    return {
-        "Cache-Control": KEPT if settled else KEPT_A_DAY,
-        "ETag": etag_of(chosen, query.scores, _applied(query, served, request)),
-    }
 
 
 def _applied(

@@ -8,13 +8,20 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from app.dependencies import CurrentEngine, check_query
+from app.openapi import problems
 from app.schemas import StatusAnswer, VersionAnswer
 from models.checkpoint import SAMPLER_VERSION
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(check_query(none=True))])
 
 
-@router.get("/livez", summary="Alive?", operation_id="livez", response_model=StatusAnswer)
+@router.get(
+    "/livez",
+    summary="Alive?",
+    operation_id="livez",
+    response_model=StatusAnswer,
+    responses=problems(503),
+)
 async def livez(engine: CurrentEngine) -> JSONResponse:
     """The process answers, and its engine runs; a 503 asks for its replacement."""
     engine.check_alive()

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
 
+from app.caching import current
 from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, check_query
+from app.dependencies import CurrentCatalog, PathModelId, check_query
+from app.openapi import NOT_MODIFIED, problems
 from app.schemas import GenerateQuery, ModelAnswer, ModelsAnswer
 
 router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
@@ -14,14 +15,21 @@ router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True)
 _NOT_A_DEFAULT = ("model", "seed", "max_length", "safe", "format", "fingerprint")
 
 
-@router.get("/models", summary="List models", operation_id="models", response_model=ModelsAnswer)
-async def list_models(catalog: CurrentCatalog) -> JSONResponse:
+@router.get(
+    "/models",
+    summary="List models",
+    operation_id="models",
+    response_model=ModelsAnswer,
+    responses=NOT_MODIFIED,
+)
+async def list_models(request: Request, catalog: CurrentCatalog) -> Response:
     """Every served model with its hyperparameters, its NLLs, and how it was trained."""
-    return JSONResponse(
+    return current(
+        request,
         {
             "default": catalog.default,
             "models": [_describe(served) for served in catalog.models.values()],
-        }
+        },
     )
 
 
@@ -30,10 +38,13 @@ async def list_models(catalog: CurrentCatalog) -> JSONResponse:
     summary="Describe a model",
     operation_id="model",
     response_model=ModelAnswer,
+    responses=NOT_MODIFIED | problems(404),
 )
-async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+async def describe_model(
+    request: Request, model_id: PathModelId, catalog: CurrentCatalog
+) -> Response:
     """One model, as in the list."""
-    return JSONResponse(_describe(catalog.find(model_id, "model_id")))
+    return current(request, _describe(catalog.find(model_id, "model_id")))
 
 
 def _describe(served: ServedModel) -> dict[str, Any]:

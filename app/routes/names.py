@@ -5,11 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.caching import settled, unless_known
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
 from app.encoding import encode
 from app.key_schemas import Key, KeyAnswer, KeyQuery
 from app.keys import seed_from_key
-from app.names_query import as_applied, to_request
+from app.names_query import as_applied, settling, to_request
+from app.openapi import NOT_MODIFIED, problems
 from app.schemas import GenerateQuery
 from models.errors import ParameterError
 from models.request import Generated, GeneratedName, GenerationRequest
@@ -23,6 +25,7 @@ router = APIRouter(tags=["names"])
     summary="Name a key",
     operation_id="name",
     response_model=KeyAnswer,
+    responses=NOT_MODIFIED | problems(404, 409, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def name(
@@ -38,7 +41,7 @@ async def name(
     get the same name.
     """
     seed = seed_from_key(key)
-    served = catalog.find(query.model)
+    served = catalog.find(query.model, pinned=query.fingerprint)
     asked = GenerateQuery.model_construct(**dict(query), n=1, seed=str(seed))
     request = replace(to_request(asked, served), n=1)
     generated = await while_connected(http, engine.generate(served, request))
@@ -46,7 +49,8 @@ async def name(
     applied = as_applied(asked, served, replace(request, offset=drawn.index))
     del applied["n"]
     answer = {"key": normalize(key), "name": drawn.name, **applied, "offset": drawn.index}
-    return Response(encode(answer), media_type="application/json")
+    # Only now: with some conditions a key has no name, whatever its caller has.
+    return unless_known(http, settled(settling(query.fingerprint, request), answer), encode(answer))
 
 
 def _only(generated: Generated, request: GenerationRequest) -> GeneratedName:

@@ -5,10 +5,12 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.caching import is_known, settled
 from app.catalog import ServedModel
 from app.dependencies import CurrentCatalog, CurrentEngine, check_query, while_connected
 from app.encoding import encode
 from app.next_schemas import NextAnswer, NextQuery
+from app.openapi import NOT_MODIFIED, problems
 from app.schemas import finite
 from models.prediction import Prediction, reshaped
 from models.sampling import SamplingParams
@@ -22,6 +24,7 @@ router = APIRouter(tags=["scores"])
     summary="Predict the next character",
     operation_id="next",
     response_model=NextAnswer,
+    responses=NOT_MODIFIED | problems(404, 409, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def next_character(
@@ -35,10 +38,9 @@ async def next_character(
     Without sampling parameters it is the model's own, with the numbers of /score; with them
     it is what /generate draws from.
     """
-    served = catalog.find(query.model)
+    served = catalog.find(query.model, pinned=query.fingerprint)
     prediction = Prediction(served.model, served.checkpoint.vocabulary, query.prefix)
-    await while_connected(http, engine.work_on(served, [prediction]))
-    answer = {
+    applied = {
         "model": served.id,
         "fingerprint": served.checkpoint.fingerprint,
         "prefix": normalize(query.prefix),
@@ -47,9 +49,13 @@ async def next_character(
         "top_p": query.top_p,
         "min_p": query.min_p,
         "top": query.top,
-        "characters": _characters(query, served, prediction),
     }
-    return Response(encode(answer), media_type="application/json")
+    headers = settled(query.fingerprint, "next", applied)
+    if is_known(http, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    await while_connected(http, engine.work_on(served, [prediction]))
+    content = encode(applied | {"characters": _characters(query, served, prediction)})
+    return Response(content, headers=headers, media_type="application/json")
 
 
 def _characters(

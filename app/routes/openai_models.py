@@ -3,16 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
 
+from app.caching import current
 from app.catalog import ServedModel
-from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer
-from app.dependencies import CurrentCatalog, check_query
-from app.routes.completions import PROBLEMS
+from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer, OpenAIProblem
+from app.dependencies import CurrentCatalog, PathModelId, check_query
+from app.openapi import NOT_MODIFIED, problems
 
 router = APIRouter(
-    tags=["OpenAI"], dependencies=[Depends(check_query(none=True))], responses=PROBLEMS
+    tags=["OpenAI"],
+    dependencies=[Depends(check_query(none=True))],
+    responses=NOT_MODIFIED | problems(400, 422, model=OpenAIProblem),
 )
 
 
@@ -22,10 +24,10 @@ router = APIRouter(
     operation_id="openai_models",
     response_model=OpenAIModelsAnswer,
 )
-async def list_models(catalog: CurrentCatalog) -> JSONResponse:
+async def list_models(request: Request, catalog: CurrentCatalog) -> Response:
     """Every served model; /models says more of each."""
     data = [_describe(served) for served in catalog.models.values()]
-    return JSONResponse({"object": "list", "data": data})
+    return current(request, {"object": "list", "data": data})
 
 
 @router.get(
@@ -33,10 +35,13 @@ async def list_models(catalog: CurrentCatalog) -> JSONResponse:
     summary="Describe a model, for OpenAI's clients",
     operation_id="openai_model",
     response_model=OpenAIModelAnswer,
+    responses=problems(404, model=OpenAIProblem),
 )
-async def describe_model(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+async def describe_model(
+    request: Request, model_id: PathModelId, catalog: CurrentCatalog
+) -> Response:
     """One model, as in the list."""
-    return JSONResponse(_describe(catalog.find(model_id, "model_id")))
+    return current(request, _describe(catalog.find(model_id, "model_id")))
 
 
 def _describe(served: ServedModel) -> dict[str, Any]:

@@ -1,22 +1,23 @@
 """GET /models/{id}/plots: the pictures that were drawn when a model was fitted."""
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Path, Request, Response
 
-from app.caching import is_known
+from app.caching import ASKED_AGAIN, current, is_known
 from app.catalog import ServedModel
-from app.dependencies import CurrentCatalog, check_query
+from app.dependencies import CurrentCatalog, PathModelId, check_query
 from app.errors import PlotNotFoundError
+from app.openapi import NOT_MODIFIED, problems
+from app.parameters import PATH_TEXT
 from app.schemas import PlotsAnswer
 
 router = APIRouter(tags=["models"], dependencies=[Depends(check_query(none=True))])
 
 MEDIA_TYPE = "image/svg+xml"
 _HEADERS = {
-    "Cache-Control": "public, max-age=0, must-revalidate",
+    "Cache-Control": ASKED_AGAIN,
     # A picture that is opened on its own page must not act there.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -28,16 +29,18 @@ _HEADERS = {
     summary="List a model's pictures",
     operation_id="plots",
     response_model=PlotsAnswer,
+    responses=NOT_MODIFIED | problems(404),
 )
-async def list_plots(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
+async def list_plots(request: Request, model_id: PathModelId, catalog: CurrentCatalog) -> Response:
     """Each picture's name, its title, and where it is."""
     served = catalog.find(model_id, "model_id")
-    return JSONResponse(
+    return current(
+        request,
         {
             "model": served.id,
             "fingerprint": served.checkpoint.fingerprint,
             "plots": [_entry(served, name) for name in served.plots],
-        }
+        },
     )
 
 
@@ -48,10 +51,23 @@ async def list_plots(model_id: str, catalog: CurrentCatalog) -> JSONResponse:
     response_class=Response,
     responses={
         200: {"content": {MEDIA_TYPE: {}}, "description": "The picture, for light and dark pages"},
-        304: {"description": "The caller has it already: If-None-Match names its ETag"},
-    },
+    }
+    | NOT_MODIFIED
+    | problems(404),
 )
-async def plot(request: Request, model_id: str, name: str, catalog: CurrentCatalog) -> Response:
+async def plot(
+    request: Request,
+    model_id: PathModelId,
+    name: Annotated[
+        str,
+        Path(
+            description="A picture's name, as its model's list has it",
+            examples=["nll"],
+            json_schema_extra=PATH_TEXT,
+        ),
+    ],
+    catalog: CurrentCatalog,
+) -> Response:
     """An SVG drawing that follows the reader's light or dark scheme."""
     served = catalog.find(model_id, "model_id")
     found = served.plots.get(name)

@@ -16,6 +16,7 @@ from app.dependencies import (
 )
 from app.encoding import encode
 from app.errors import shorten
+from app.openapi import problems
 from app.schemas import finite
 from app.score_schemas import ScoreAnswer, ScoreBody, ScoreQuery
 from app.strict_json import StrictJSONRoute
@@ -34,6 +35,7 @@ _SLICE = 1000
     summary="Score words",
     operation_id="score",
     response_model=ScoreAnswer,
+    responses=problems(404, 409, 503, 504),
     dependencies=[Depends(check_query("word"))],
 )
 async def score(
@@ -56,6 +58,7 @@ async def score(
     summary="Score many words",
     operation_id="score_many",
     response_model=ScoreAnswer,
+    responses=problems(404, 409, 413, 415, 503, 504),
     dependencies=[Depends(check_query(none=True)), Depends(check_media_type)],
 )
 async def score_many(

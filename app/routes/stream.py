@@ -17,7 +17,8 @@ from app.dependencies import (
     while_connected,
 )
 from app.names_query import as_applied, in_headers, to_request
-from app.stream_schemas import StreamQuery, line_schema
+from app.openapi import problems
+from app.stream_schemas import StreamQuery, event_schema, line_schema
 from app.streaming import FIRST, NameStream
 from models.errors import ParameterError
 
@@ -28,7 +29,9 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             JsonLines.media_type: {"schema": line_schema()},
-            ServerSentEvents.media_type: {"schema": {"type": "string"}},
+            ServerSentEvents.media_type: {
+                "schema": event_schema("JSON, as a line of application/jsonl", "start", "end")
+            },
         },
         "description": "Names as they are drawn, and at the end why no more come",
     },
@@ -41,7 +44,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Stream names",
     operation_id="stream",
     response_class=Response,
-    responses=_RESPONSES,
+    responses=_RESPONSES | problems(404, 409, 503, 504),
     dependencies=[Depends(check_query())],
 )
 async def stream(

@@ -1,6 +1,7 @@
 """The promises, written down: names for some seeds, and what can be asked over HTTP.
 
-`python -m tests.golden` writes names.json and openapi.json anew. For names that is right only
+`python -m tests.golden` writes names.json, openapi.json and app/examples.json anew, or only
+`names`, `openapi` or `examples`. For names that is right only
 together with a new checkpoint (its fingerprint changes by itself) or a higher SAMPLER_VERSION,
 for both with a line in CHANGELOG.md.
 """
@@ -63,7 +64,12 @@ def answers(checkpoint: Checkpoint) -> dict[str, list[str]]:
 
 
 def contract() -> dict[str, Any]:
-    """The OpenAPI description of the service, whatever its version."""
+    """The OpenAPI description of the service, whatever its version, without examples of answers."""
     described = create_app(Settings()).openapi()
     del described["info"]["version"]
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for content in part.get("content", {}).values():
+                    content.pop("examples", None)
     return described

@@ -141,4 +141,4 @@ def test_the_picture_s_type_stands_in_the_description_of_the_service(client: htt
     responses = operation["get"]["responses"]
     assert list(responses["200"]["content"]) == ["image/svg+xml"]
     assert "304" in responses
-    assert "application/problem+json" in responses["4XX"]["content"]
+    assert "application/problem+json" in responses["404"]["content"]
