@@ -7,6 +7,7 @@ exact and wastes no draw: a prefix, and a pattern up to its first wildcard.
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.errors import ParameterError, UnknownCharacterError
 from models.vocabulary import Vocabulary, normalize, normalized_length
@@ -16,7 +17,8 @@ NOT_FOR_TEXT = "has no meaning for running text"
 MAX_EXCLUDED = 100
 """Strings that a request can exclude."""
 
-_ONE, _RUN = "?", "*"
+ONE, RUN = "?", "*"
+"""Of a pattern: any one character; any run of them, also none."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class Conditions:
     exclude: str = ""
     novel: bool = False
     unsafe: WordList | None = None
+
+
+class Demands(NamedTuple):
+    """What an automaton can tell of some conditions, in NFC: all but `novel`.
+
+    As in Conditions; `excluded` are the parts of `exclude`.
+    """
+
+    suffix: str
+    contains: str
+    pattern: str
+    excluded: tuple[str, ...]
 
 
 class Filter:
@@ -88,8 +102,13 @@ class Filter:
             and (self._unsafe is None or self._unsafe.allows(name))
         )
 
+    @property
+    def demands(self) -> Demands:
+        """What an automaton can tell of the conditions."""
+        return Demands(self._suffix, self._contains, self._pattern, self._excluded)
+
     def _joined_head(self, prefix: str) -> str:
-        literal = self._pattern.partition(_RUN)[0].partition(_ONE)[0]
+        literal = self._pattern.partition(RUN)[0].partition(ONE)[0]
         shorter, longer = sorted((literal, prefix), key=len)
         if not longer.startswith(shorter):
             raise ParameterError("pattern", "does not begin like prefix; no name could do both")
@@ -113,16 +132,16 @@ def matches(pattern: str, text: str) -> bool:
     at = read = 0
     run, resumed = -1, 0  # the last `*`, and where in the text what comes after it is tried
     while read < len(text):
-        if at < len(pattern) and pattern[at] == _RUN:
+        if at < len(pattern) and pattern[at] == RUN:
             run, resumed, at = at, read, at + 1
-        elif at < len(pattern) and pattern[at] in (_ONE, text[read]):
+        elif at < len(pattern) and pattern[at] in (ONE, text[read]):
             at, read = at + 1, read + 1
         elif run >= 0:
             resumed += 1
             at, read = run + 1, resumed
         else:
             return False
-    return not pattern[at:].strip(_RUN)
+    return not pattern[at:].strip(RUN)
 
 
 def _known(text: str, parameter: str, most: int, vocabulary: Vocabulary) -> str:
@@ -149,14 +168,14 @@ def _checked_pattern(text: str, lengths: tuple[int, int], vocabulary: Vocabulary
         raise ParameterError("pattern", f"is too long; allowed: 0 to {longest} characters")
     pattern = normalize(text)
     for position, character in enumerate(pattern):
-        if character not in (_ONE, _RUN) and character not in vocabulary.characters:
+        if character not in (ONE, RUN) and character not in vocabulary.characters:
             raise UnknownCharacterError("pattern", character, position, vocabulary.describe())
-    least = len(pattern) - pattern.count(_RUN)
+    least = len(pattern) - pattern.count(RUN)
     if least > most:
         raise ParameterError(
             "pattern", f"needs {least} characters at least; allowed: 0 to {most} (max_length)"
         )
-    if pattern and _RUN not in pattern and least < fewest:
+    if pattern and RUN not in pattern and least < fewest:
         raise ParameterError(
             "pattern", f"has {least} characters; allowed: {fewest} (min_length) to {most}"
         )

@@ -69,7 +69,7 @@ class ContextTable:
         return self._log_probs[nodes]
 
     def keys(self, nodes: Nodes, token_ids: NDArray[np.int64]) -> Keys:
-        """(B,) keys of the contexts that are a character on."""
+        """(B,) keys of the contexts that are a character on; or of any shapes that go together."""
         keys: Keys = nodes % self._longer * self._size + token_ids
         return keys
 

@@ -16,6 +16,7 @@ from models.context_table import ContextTable, fits
 from models.evaluation import Evaluator
 from models.in_flight import NamesInFlight, Slots
 from models.prefix_tree import NONE, PrefixTree
+from models.rare import RareJobs
 from models.request import Generated, GenerationRequest, Job
 from models.rows import longest_name
 from models.tally import Tally
@@ -54,7 +55,8 @@ class Sampler:
             else PrefixTree(model, tree_bytes)
         )
         self.tally = Tally()
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[Job] = deque()  # whose names are drawn, some to be passed over
+        self._rare = RareJobs(model, vocabulary, self.tree)
         self._names = NamesInFlight(_SLOTS, longest_name(model, vocabulary), vocabulary)
         self._evaluator = Evaluator(model, vocabulary, self.tree, self._names, self.tally)
         self._ready = _NO_SLOTS  # names that can go on in the tree
@@ -63,7 +65,7 @@ class Sampler:
     @property
     def busy(self) -> bool:
         """Whether a job is under way."""
-        return bool(self._jobs)
+        return bool(self._jobs or self._rare)
 
     @property
     def grown(self) -> bool:
@@ -72,7 +74,8 @@ class Sampler:
 
     def add(self, job: Job) -> None:
         """Queue a job made for this sampler's model."""
-        self._jobs.append(job)
+        if not self._rare.take(job):
+            self._jobs.append(job)
 
     def grow(self) -> None:
         """A pass for no one: the tree learns the likeliest prefixes that it lacks."""
@@ -80,6 +83,9 @@ class Sampler:
 
     def remove(self, job: Job) -> None:
         """Forget a job that is under way; its rows are free again."""
+        if job in self._rare:
+            self._rare.remove(job)
+            return
         self._jobs.remove(job)
         slots = self._names.of(job)
         if not len(slots):
@@ -93,6 +99,7 @@ class Sampler:
         """Forget every job, after a step that failed; the next step restarts every row."""
         for job in list(self._jobs):
             self.remove(job)
+        self._rare.clear()
         self._evaluator.reset()
 
     def step(self) -> list[Job]:
@@ -101,6 +108,9 @@ class Sampler:
         Returns:
             The jobs that this completes.
         """
+        decided = self._rare.step()
+        if decided and not decided.done:
+            self._jobs.append(decided)
         self._walk(np.concatenate([self._ready, self._resumed(), self._admitted()]))
         if len(self._waiting):
             self._waiting = self._in_turn(self._waiting)
@@ -111,6 +121,9 @@ class Sampler:
         completed = [job for job in self._jobs if job.done]
         for job in completed:  # it may have names ahead of what it needed
             self.remove(job)
+        if decided and decided.done:
+            completed.insert(0, decided)
+        for job in completed:
             self.tally.names += job.given
             self.tally.draws += job.consumed
         return completed

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from models.base import LanguageModel
-from models.conditions import Conditions, Filter
+from models.conditions import Conditions, Demands, Filter
 from models.errors import ParameterError
 from models.randomness import check_seed
 from models.rows import longest_name
@@ -154,6 +154,11 @@ class Job:
         self._given: set[str] = set()  # and of those that are settled
 
     @property
+    def demands(self) -> Demands | None:
+        """What an automaton can tell of its conditions; None if it has none."""
+        return self._filter.demands if self._filter else None
+
+    @property
     def wanted(self) -> int:
         """How many indexes more should be drawn now.
 
@@ -195,6 +200,10 @@ class Job:
         enough = self._accepted >= self.request.n
         if enough or self._consumed + len(self._ahead) == self.request.budget:
             self._settle()  # else it can't be done yet
+
+    def give_up(self) -> None:
+        """Let the whole budget have given nothing: it is known that no draw could."""
+        self._consumed, self.done = self.request.budget, True
 
     def _accept(self, name: str) -> None:
         if self.request.unique:  # the first in the stream counts, whichever that will be

@@ -4,7 +4,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,17 @@ def exactly(generated: Generated) -> list[tuple[str, int, str]]:
 def names_of(generated: Generated) -> list[str]:
     """The names of an answer, or its texts."""
     return [drawn.name for drawn in generated.names]
+
+
+def finished(steps: Generator[None, None, Any]) -> tuple[Any, int]:
+    """What work in slices comes to, and how often it paused."""
+    pauses = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value, pauses
+        pauses += 1
 
 
 # ---------------------------------------------------------------- sampling

@@ -78,6 +78,7 @@ def test_conditions_leave_out_names_and_change_none(
     architecture, conditions, make_model, monkeypatch
 ):
     monkeypatch.setattr("models.request.RARE_DRAWS", 0)
+    monkeypatch.setattr("models.rare.RARE", 0)  # else some are drawn directly
     served = make_model(architecture)
     everything = generate(*served, GenerationRequest(42, n=300))
     limited = generate(*served, GenerationRequest(42, n=20, conditions=conditions))

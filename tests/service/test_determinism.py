@@ -22,6 +22,7 @@ def path(seed: int) -> str:
         "&offset=1000000000000",
         "&top_p=0.9",
         "&min_length=6&min_p=0.01",
+        "&model=bigram&contains=zq&scores=true",
     )
     return f"/generate?n={1 + seed % 5}&seed={seed}{kinds[seed % len(kinds)]}"
 

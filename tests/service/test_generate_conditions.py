@@ -78,9 +78,37 @@ def test_unique_names_are_different(client: httpx.Client) -> None:
 
 
 def test_conditions_that_are_too_rare_end_with_the_budget(client: httpx.Client) -> None:
-    given = {"model": "bigram", "seed": 7, "n": 5, "pattern": "*qq*qq*"}
+    given = {"model": "bigram", "seed": 7, "n": 50, "pattern": "?q", "unique": "true"}
     answer = generate(client, **given)
     assert answer["exhausted"] is True
-    assert len(answer["names"]) < 5
-    assert answer["next_offset"] == 51_050
-    assert answer["acceptance_rate"] == len(answer["names"]) / 51_050
+    assert 5 < len(answer["names"]) <= 26
+    assert answer["next_offset"] == 51_500
+    assert answer["acceptance_rate"] == len(answer["names"]) / 51_500
+
+
+def test_names_that_rejection_would_never_find_come_from_a_bigram_all_the_same(
+    client: httpx.Client,
+) -> None:
+    given = {"model": "bigram", "seed": 7, "pattern": "*qq*qq*", "scores": "true"}
+    answer = generate(client, **given, n=1000)  # one draw of 850 million would do
+    assert answer["exhausted"] is False
+    assert (answer["next_offset"], answer["acceptance_rate"]) == (1000, 1)
+    names = [each["name"] for each in answer["names"]]
+    assert len(names) == 1000
+    assert all(re.fullmatch(".*qq.*qq.*", name) for name in names)
+    assert generate(client, **given, n=20)["names"] == answer["names"][:20]
+    later = generate(client, **given, n=30, offset=500)
+    assert later["names"] == answer["names"][500:530]
+    scored = client.post("/score", json={"model": "bigram", "words": names}).json()["results"]
+    assert [each["nll"] for each in scored] == [each["nll"] for each in answer["names"]]
+
+
+def test_a_stream_of_rare_names_goes_on_and_one_of_none_ends(client: httpx.Client) -> None:
+    given = {"model": "bigram", "seed": 7, "n": 3000, "pattern": "*qq*qq*"}
+    lines = client.get("/generate/stream", params=given).text.splitlines()
+    assert len(lines) == 3001
+    assert json.loads(lines[-1])["end"] == "complete"
+    none = {"model": "bigram", "seed": 7, "top_k": 1, "pattern": "*qq*"}
+    (last,) = client.get("/generate/stream", params=none).text.splitlines()
+    assert json.loads(last)["end"] == "exhausted"
+    assert generate(client, **none)["next_offset"] == 51_100
