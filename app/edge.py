@@ -12,7 +12,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import AccessMiddleware
 from app.compression import GzipMiddleware
+from app.key_ring import KeyRing
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.openapi import DescribedApp
 from app.settings import Settings
@@ -86,8 +88,13 @@ class CorsMiddleware(CORSMiddleware):
         await super().__call__(scope, receive, send)
 
 
-def wrappers(settings: Settings) -> list[Wrapper]:
-    """Those that the settings need."""
+def wrappers(settings: Settings, keys: KeyRing | None) -> list[Wrapper]:
+    """Those that the settings need.
+
+    Args:
+        settings: the service's.
+        keys: that open it; None: anyone may come in.
+    """
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     cors = partial(
         CorsMiddleware,
@@ -99,7 +106,8 @@ def wrappers(settings: Settings) -> list[Wrapper]:
     return [
         Utf8Middleware,
         GzipMiddleware,
-        *([cors] if origins else []),
+        *([partial(AccessMiddleware, keys=keys)] if keys else []),
+        *([cors] if origins else []),  # around it: a preflight has no key, and errors are read
         RequestIdMiddleware,
         HeadMiddleware,
         BriefStartMiddleware,

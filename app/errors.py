@@ -91,6 +91,19 @@ class NotAcceptableError(ParameterError):
         )
 
 
+class UnauthorizedError(NamewrightError):
+    """The service has keys, and a request gives none that opens it.
+
+    Args:
+        detail: what is wrong, without what was given.
+        given: whether anything was.
+    """
+
+    def __init__(self, detail: str, *, given: bool = False) -> None:
+        super().__init__(detail)
+        self.given = given
+
+
 class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
@@ -108,6 +121,7 @@ class UnsupportedMediaTypeError(NamewrightError):
 
 
 STATUS: dict[type[NamewrightError], int] = {
+    UnauthorizedError: 401,
     ModelNotFoundError: 404,
     PlotNotFoundError: 404,
     NotAcceptableError: 406,

@@ -43,6 +43,8 @@ def test_every_setting_is_read_from_its_environment_variable(
         "pool_names": "0",
         "max_body_bytes": "1024",
         "cors_origins": "https://a.example, http://localhost:3000",
+        "api_keys": f"alice=sha256:{'0' * 64}",
+        "api_keys_file": "/run/secrets/keys",
         "shutdown_timeout_s": "30",
         "log_level": "debug",
     }
@@ -87,6 +89,8 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("cors_origins", "https://*.example"),
         ("cors_origins", "https://a.example https://b.example"),
         ("cors_origins", "*, https://a.example"),
+        ("api_keys", "a-key-that-no-one-hashed"),
+        ("api_keys", " "),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_under_its_name(
