@@ -1,4 +1,4 @@
-"""python -m app: serve, as the NAMEWRIGHT_ environment says; or draw names offline."""
+"""python -m app: serve, as the NAMEWRIGHT_ environment says; draw names offline; make a key."""
 
 import signal
 import sys
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app import key_command
 from app.logs import log_config
 from app.settings import Settings
 from models.errors import NamewrightError
@@ -20,6 +21,7 @@ machine that is short of cores a busy one can be silent for more than uvicorn's 
 
 USAGE = """usage: python -m app [serve]
        python -m app generate [options]; --help lists them
+       python -m app key [name]
 """
 
 
@@ -28,9 +30,11 @@ def main(arguments: list[str]) -> int:
     if arguments in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
         return 0
-    if arguments and arguments != ["serve"] and arguments[0] != "generate":
+    if arguments and arguments != ["serve"] and arguments[0] not in ("generate", "key"):
         sys.stderr.write(USAGE)
         return 2
+    if arguments[:1] == ["key"]:  # also where the settings hold what must be a hash
+        return key_command.run(arguments[1:])
     try:
         settings = Settings()
     except ValidationError as error:

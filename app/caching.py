@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import Request, Response
+from starlette.datastructures import MutableHeaders
 
 from app.encoding import encode
 
@@ -62,6 +63,15 @@ def etag_of(*decisive: Any) -> str:
     """
     content = encode([_version(), *decisive]).encode()
     return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def keep_private(headers: MutableHeaders) -> None:
+    """Let no cache that many share keep an answer, and none give one key's answer to another."""
+    kept = headers.get("cache-control", "")
+    if kept == NOT_KEPT:
+        return
+    headers["Cache-Control"] = kept.replace("public", "private") or "private"
+    headers.add_vary_header("Authorization, X-API-Key")
 
 
 def is_known(request: Request, etag: str) -> bool:

@@ -12,7 +12,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access import AccessMiddleware
 from app.compression import GzipMiddleware
+from app.key_ring import KeyRing
 from app.metrics import Metrics
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.observing import ObservingMiddleware
@@ -89,8 +91,14 @@ class CorsMiddleware(CORSMiddleware):
         await super().__call__(scope, receive, send)
 
 
-def wrappers(settings: Settings, metrics: Metrics) -> list[Wrapper]:
-    """Those that the settings need."""
+def wrappers(settings: Settings, metrics: Metrics, keys: KeyRing | None) -> list[Wrapper]:
+    """Those that the settings need.
+
+    Args:
+        settings: the service's.
+        metrics: that are told of every request.
+        keys: that open it; None: anyone may come in.
+    """
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     cors = partial(
         CorsMiddleware,
@@ -101,10 +109,11 @@ def wrappers(settings: Settings, metrics: Metrics) -> list[Wrapper]:
     )
     return [
         Utf8Middleware,
-        partial(ObservingMiddleware, metrics=metrics),  # inside HEAD's, which copies the scope
         GzipMiddleware,
-        *([cors] if origins else []),
+        *([partial(AccessMiddleware, keys=keys)] if keys else []),
+        *([cors] if origins else []),  # around it: a preflight has no key, and errors are read
         RequestIdMiddleware,
+        partial(ObservingMiddleware, metrics=metrics),  # inside HEAD's, which copies the scope
         HeadMiddleware,
         BriefStartMiddleware,
     ]

@@ -100,6 +100,19 @@ class NotAcceptableError(ParameterError):
         )
 
 
+class UnauthorizedError(NamewrightError):
+    """The service has keys, and a request gives none that opens it.
+
+    Args:
+        detail: what is wrong, without what was given.
+        given: whether anything was.
+    """
+
+    def __init__(self, detail: str, *, given: bool = False) -> None:
+        super().__init__(detail)
+        self.given = given
+
+
 class OverloadedError(NamewrightError):
     """Too many requests wait already."""
 
@@ -117,6 +130,7 @@ class UnsupportedMediaTypeError(NamewrightError):
 
 
 STATUS: dict[type[NamewrightError], int] = {
+    UnauthorizedError: 401,
     ModelNotFoundError: 404,
     PlotNotFoundError: 404,
     NotAcceptableError: 406,
@@ -151,6 +165,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """A problem+json response; `errors` are {parameter, message} each."""
+    request.scope.setdefault(CAUSE, f"http_{status}")
     content: dict[str, Any] = {
         "type": "about:blank",
         "title": _TITLES.get(status) or HTTPStatus(status).phrase,
@@ -207,7 +222,6 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
-    request.scope[CAUSE] = f"http_{error.status_code}"
     headers = dict(error.headers or {})
     detail = error.detail
     if error.status_code == 404:

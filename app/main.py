@@ -13,6 +13,7 @@ from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
 from app.engine import Engine
 from app.errors import add_error_handlers
+from app.key_ring import ring_of
 from app.metrics import Metrics
 from app.metrics_folder import served_metrics, shared_registry
 from app.openapi import PROBLEM_RESPONSES, TAGS
@@ -52,8 +53,12 @@ beginning of `n=100`; `offset` jumps anywhere in the stream. Every error is one
 def create_app(settings: Settings) -> FastAPI:
     """The application; models are loaded when its lifespan begins."""
 
+    keys = ring_of(settings)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if keys:
+            keys.load()
         torch.set_num_threads(settings.threads)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         app.state.catalog = load_catalog(settings)
@@ -85,7 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     observed = Metrics(settings.queue_size)
     app = EdgedApp(
-        wrappers(settings, observed),
+        wrappers(settings, observed, keys),
+        keyed=keys is not None,
         title="Namewright",
         version=version("namewright"),
         description=DESCRIPTION,

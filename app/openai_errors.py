@@ -13,10 +13,12 @@ def error_member(problem: Mapping[str, Any]) -> dict[str, Any]:
         problem: with its `status`, `detail` and `errors`.
     """
     param = problem["errors"][0]["parameter"] if problem["errors"] else None
-    model = problem["status"] == 404 and param in ("model", "model_id")
+    code = {401: "invalid_api_key"}.get(problem["status"])
+    if problem["status"] == 404 and param in ("model", "model_id"):
+        code = "model_not_found"
     return {
         "message": problem["detail"],
         "type": "invalid_request_error" if problem["status"] < 500 else "server_error",
         "param": param,
-        "code": "model_not_found" if model else None,
+        "code": code,
     }

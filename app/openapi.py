@@ -3,6 +3,7 @@
 examples.json holds real answers; `python -m tests.golden` asks for them anew.
 """
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.access import is_open
 from app.errors import MEDIA_TYPE
 from app.openai_errors import error_member
 from app.schemas import Problem
@@ -72,17 +74,49 @@ _IF_NONE_MATCH = {
 _ETAG = {"description": "Names these very bytes", "schema": {"type": "string"}}
 
 
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key of the service"},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key, in a header of its own",
+    },
+}
+"""How a key is given, where the service has keys."""
+
+_UNAUTHORIZED = {
+    "description": "The service has keys, and the request gives none of them",
+    "headers": {
+        "WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}},
+    },
+}
+
+
 class DescribedApp(FastAPI):
-    """FastAPI, which files every model under application/json, put right for errors."""
+    """FastAPI, which files every model under application/json, put right for errors.
+
+    Args:
+        keyed: whether a key is needed; where it is not, it may be given.
+        options: the framework's.
+    """
+
+    def __init__(self, *, keyed: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._keyed = keyed
 
     def openapi(self) -> dict[str, Any]:
         """The description, made at the first call."""
         if self.openapi_schema is None:
             schema = super().openapi()
             examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-            for operations in schema["paths"].values():
+            schema["components"]["securitySchemes"] = SECURITY_SCHEMES
+            either: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+            schema["security"] = either if self._keyed else [*either, {}]
+            for path, operations in schema["paths"].items():
                 for operation in operations.values():
                     _complete(operation)
+                    _secure(operation, is_open(path))
                     for example in _examples_of(operation, examples):
                         _add_example(operation, example)
         return super().openapi()
@@ -98,6 +132,16 @@ def _complete(operation: dict[str, Any]) -> None:
     if "304" in responses:
         operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
         responses["200"].setdefault("headers", {})["ETag"] = _ETAG
+
+
+def _secure(operation: dict[str, Any], is_open: bool) -> None:
+    """Say that a key may be needed, or that none is."""
+    responses = operation["responses"]
+    if is_open:
+        operation["security"] = []
+    else:
+        refused = copy.deepcopy(responses["400"]) | _UNAUTHORIZED
+        operation["responses"] = dict(sorted((responses | {"401": refused}).items()))
 
 
 def _examples_of(

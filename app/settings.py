@@ -3,8 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.api_keys import parse_keys
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -12,7 +15,11 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 class Settings(BaseSettings):
     """Each field is the environment variable NAMEWRIGHT_<FIELD>; docs/settings.md has them all."""
 
-    model_config = SettingsConfigDict(env_prefix="NAMEWRIGHT_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="NAMEWRIGHT_",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a key
+    )
 
     checkpoints: Path = Field(
         default=Path(__file__).parent.parent / "checkpoints",
@@ -79,6 +86,13 @@ class Settings(BaseSettings):
         le=65535,
         description="Port for /metrics alone; 0: it is a path of the service like any other.",
     )
+    api_keys: str = Field(
+        default="",
+        description="Hashes of the keys that open the service, separated by commas; empty: none.",
+    )
+    api_keys_file: str = Field(
+        default="", description="A file of such hashes, one a line, read again when it changes."
+    )
     shutdown_timeout_s: int = Field(
         default=5,
         ge=1,
@@ -92,3 +106,12 @@ class Settings(BaseSettings):
         default="info",
         description="How much is logged: events to standard error, requests to standard output.",
     )
+
+    @field_validator("api_keys")
+    @classmethod
+    def _are_hashes(cls, value: str) -> str:
+        try:
+            parse_keys(value)
+        except ValueError as error:
+            raise PydanticCustomError("api_keys", "{fault}", {"fault": str(error)}) from error
+        return value

@@ -1,4 +1,7 @@
-// Every request of the page passes through api(), which waits while the service is gone or busy.
+// Every request of the page passes through api(), which waits while the service is gone or busy,
+// or needs a key.
+
+import { anotherKey, credentials, taken } from "./key.js";
 
 const LONGEST_PAUSE_S = 5;
 
@@ -23,9 +26,18 @@ export async function api(path, signal) {
   const request = Symbol(path);
   try {
     for (let attempt = 0; ; attempt++) {
-      const response = await ask(path, signal);
+      const sent = credentials();
+      const response = await ask(path, sent.headers, signal);
+      if (response?.status === 401) {
+        tell(request, "");
+        await anotherKey(sent, signal);
+        attempt = -1;
+        continue;
+      }
+      const answers = response && response.status !== 502 && response.status !== 503;
+      if (answers) taken(sent);
       if (response?.ok) return response;
-      if (response && response.status !== 502 && response.status !== 503) {
+      if (answers) {
         throw new Refused(await problemOf(response));
       }
       const said = Number(response?.headers.get("Retry-After"));
@@ -50,9 +62,9 @@ export function pause(seconds, signal) {
 }
 
 /** The response, or null where there is none: the network or the service is gone. */
-async function ask(path, signal) {
+async function ask(path, headers, signal) {
   try {
-    return await fetch(new URL(`.${path}`, document.baseURI), { signal });
+    return await fetch(new URL(`.${path}`, document.baseURI), { headers, signal });
   } catch (error) {
     if (signal?.aborted) throw error;
     return null;

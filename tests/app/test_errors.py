@@ -22,6 +22,7 @@ from app.errors import (
     OverloadedError,
     PlotNotFoundError,
     StartupError,
+    UnauthorizedError,
     UnsupportedMediaTypeError,
     add_error_handlers,
     shorten,
@@ -61,12 +62,13 @@ def test_every_error_of_ours_has_a_status() -> None:
     for error in errors:
         # Constructors differ, and only the class counts.
         status = status_of(error.__new__(error))
-        assert status in (400, 404, 406, 409, 413, 415, 422, 429, 500, 503, 504), error
+        assert status in (400, 401, 404, 406, 409, 413, 415, 422, 429, 500, 503, 504), error
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
+        (UnauthorizedError("x"), 401),
         (ModelNotFoundError("model", ("bigram",)), 404),
         (PlotNotFoundError("name", ()), 404),
         (NotAcceptableError(("a/b",)), 406),

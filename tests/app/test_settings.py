@@ -46,6 +46,8 @@ def test_every_setting_is_read_from_its_environment_variable(
         "max_body_bytes": "1024",
         "cors_origins": "https://a.example, http://localhost:3000",
         "metrics_port": "9100",
+        "api_keys": f"alice=sha256:{'0' * 64}",
+        "api_keys_file": "/run/secrets/keys",
         "shutdown_timeout_s": "30",
         "log_format": "json",
         "log_level": "debug",
@@ -95,6 +97,8 @@ def test_every_setting_is_read_from_its_environment_variable(
         ("cors_origins", "https://*.example"),
         ("cors_origins", "https://a.example https://b.example"),
         ("cors_origins", "*, https://a.example"),
+        ("api_keys", "a-key-that-no-one-hashed"),
+        ("api_keys", " "),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_under_its_name(

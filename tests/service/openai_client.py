@@ -9,19 +9,19 @@ from app.completion_schemas import CompletionAnswer
 from tests.service.conftest import Service
 
 
-def settings(service: Service) -> dict[str, Any]:
-    """What a client needs: the address, and any key at all."""
+def settings(service: Service, key: str = "there are no keys") -> dict[str, Any]:
+    """What a client needs: the address, and a key, any at all where the service has none."""
     return {
         "base_url": f"http://127.0.0.1:{service.port}/v1",
-        "api_key": "there are no keys",
+        "api_key": key,
         "max_retries": 0,
     }
 
 
-def client_of(service: Service) -> openai.OpenAI:
+def client_of(service: Service, key: str = "there are no keys") -> openai.OpenAI:
     """To be closed, as any client."""
     http_client = openai.DefaultHttpxClient(trust_env=False)
-    return openai.OpenAI(**settings(service), http_client=http_client)
+    return openai.OpenAI(**settings(service, key), http_client=http_client)
 
 
 def texts(completion: Completion) -> list[str]:

@@ -1,5 +1,6 @@
 """Every curl of README, API page and cookbook, and every example of OpenAPI, as it stands there."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import ROOT, Service
+from tests.service import keyed
+from tests.service.conftest import ROOT, Serve, Service
 
 PAGES = (ROOT / "README.md", ROOT / "docs" / "api.md", ROOT / "docs" / "cookbook.md")
 FOR_THE_READER = ("model=mine", "model=elves", "…")
@@ -18,7 +20,12 @@ FOR_THE_READER = ("model=mine", "model=elves", "…")
 
 def commands(page: Path) -> Iterator[tuple[str, str]]:
     """Each curl of a page and the answer shown below it, if one is."""
-    for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    return commands_in(page.read_text(encoding="utf-8"))
+
+
+def commands_in(text: str) -> Iterator[tuple[str, str]]:
+    """The same, of a part of a page."""
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for entry in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, shown = entry.replace("\\\n", " ").partition("\n")
             if command.startswith("curl ") and not any(map(command.count, FOR_THE_READER)):
@@ -36,6 +43,27 @@ def test_a_documented_command_answers_as_shown(service: Service, command: str, s
     for part in shown.replace("\n ", "").strip().split("…"):  # "…" stands for what is left out
         assert part in answer, f"not there, or not in this order: {part}"
         answer = answer[answer.index(part) + len(part) :]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_commands_about_keys_come_in_with_one_and_not_without(serve: Serve) -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    section = text.partition("\n### Keys\n")[2].partition("\n### ")[0]
+    found = [command for command, _ in commands_in(section)]
+    assert len(found) == 2
+    with serve(API_KEYS=keyed.entry(keyed.ALICE), **keyed.ALONE) as service:
+        for command in found:
+            here = command.replace("localhost:8000", f"127.0.0.1:{service.port}")
+            for key, told in (
+                (keyed.ALICE, '"names"'),
+                ("", "about:blank"),
+                ("nw_other", "about:blank"),
+            ):
+                environment = os.environ | {"NAMEWRIGHT_KEY": key}
+                ran = subprocess.run(
+                    ["bash", "-c", here], capture_output=True, timeout=60, env=environment
+                )
+                assert told in ran.stdout.decode()
 
 
 @pytest.mark.parametrize("path", ["/generate", "/score", "/next", "/names/{key}", "/compare"])

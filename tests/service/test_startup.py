@@ -193,6 +193,19 @@ def test_a_list_of_words_that_is_not_in_order_stops_the_start_with_its_line(
     assert_for_operators(text)
 
 
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_bad_file_of_keys_stops_the_start_with_its_line_and_not_what_it_holds(
+    tmp_path: Path, workers: int
+) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("# of 2026\nnw_plain-key\n")
+    given = {"API_KEYS_FILE": keys, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    text = refused(tmp_path / "log", WORKERS=workers, **given)
+    assert f"cannot start: NAMEWRIGHT_API_KEYS_FILE: {keys}: line 2 is not sha256:" in text
+    assert "plain-key" not in text
+    assert_for_operators(text)
+
+
 @pytest.mark.slow
 def test_an_empty_folder_of_checkpoints_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
@@ -225,6 +238,7 @@ def test_a_port_in_use_stops_the_start(tmp_path: Path, workers: int) -> None:
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
+        ("API_KEYS", "nw_plain"),
         ("PORT", "0"),
         ("WORKERS", "x"),
         ("DEFAULT_MODEL", "../bigram"),
