@@ -30,7 +30,7 @@ def body_length(
     names = [name for name, _ in headers]
     version = parser.get_http_version()
     if version not in _VERSIONS:
-        raise RefusedError(400, "the version must be HTTP/1.1 or HTTP/1.0")
+        raise RefusedError(400, "the version of HTTP must be 1.1 or 1.0")
     hosts = names.count(b"host")
     if hosts > 1 or (version == "1.1" and not hosts):
         raise RefusedError(400, "there must be exactly one Host")

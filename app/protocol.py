@@ -150,12 +150,10 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _hold(self, data: bytes, start: int) -> None:
         """Keep what belongs to later requests, and take in no more than that for now."""
-        if data is self._held:
-            self._held_from = start
-            return
-        self._held = self._held[self._held_from :] + data[start:]
-        self._held_from = 0
-        if len(self._held) > HIGH_WATER_LIMIT:
+        if self._held:
+            data, start = self._held[self._held_from :] + data[start:], 0
+        self._held, self._held_from = data, start
+        if len(data) - start > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
 
     # What the parser calls
@@ -220,9 +218,9 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _read_held(self) -> None:
         self._unset_keepalive_if_required()
-        self._read(self._held, self._held_from)
-        if self._stage is not _Stage.ANSWERING:
-            self._held, self._held_from = b"", 0
+        data, start = self._held, self._held_from
+        self._held, self._held_from = b"", 0
+        self._read(data, start)
 
     def _check_head(self) -> None:
         size = self._head_bytes

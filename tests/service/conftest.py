@@ -176,6 +176,15 @@ def client(service: Service) -> httpx.Client:
     return service.client
 
 
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that gives its clients a second, one for the whole run."""
+    log = tmp_path_factory.mktemp("hasty") / "log"
+    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    with serving(log, RECEIVE_TIMEOUT_S=1, SEND_TIMEOUT_S=1, **settings) as running:
+        yield running
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
     """serve(SETTING=value, ...) -> a context of a service of one's own."""

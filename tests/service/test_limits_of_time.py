@@ -15,7 +15,6 @@ from tests.service.conftest import (
     assert_problem,
     exchange,
     parse,
-    serving,
 )
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
@@ -23,15 +22,6 @@ GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PATIENCE_S = 20
 """Of the tests: far more than the second that the service has."""
-
-
-@pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that gives its clients a second."""
-    log = tmp_path_factory.mktemp("hasty") / "log"
-    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
-    with serving(log, RECEIVE_TIMEOUT_S=1, SEND_TIMEOUT_S=1, **settings) as running:
-        yield running
 
 
 def drip(port: int, first: bytes, drops: Iterator[bytes]) -> bytes:
