@@ -1,8 +1,10 @@
 """python -m app: serve, as the NAMEWRIGHT_ environment says; draw names offline; make a key."""
 
+import asyncio
 import signal
 import sys
 from contextlib import ExitStack, suppress
+from typing import cast
 
 import uvicorn
 from pydantic import ValidationError
@@ -10,7 +12,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app import key_command
+from app.limits import Limits
 from app.logs import log_config
+from app.protocol import ProtocolFactory
 from app.settings import Settings
 from models.errors import NamewrightError
 
@@ -54,6 +58,11 @@ def _serve(settings: Settings) -> int:
     """Serve until a signal; returns the exit status."""
     # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    limits = Limits(
+        max_body_bytes=settings.max_body_bytes,
+        receive_timeout_s=settings.receive_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+    )
     config = uvicorn.Config(
         "app.main:create_app_from_environment",
         factory=True,
@@ -65,6 +74,8 @@ def _serve(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         timeout_worker_healthcheck=HELD_UP_S,
+        http=cast(type[asyncio.Protocol], ProtocolFactory(limits)),  # it only calls it
+        ws="none",
     )
     return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config, settings)
 

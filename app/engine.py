@@ -66,7 +66,7 @@ class Engine:
         tree_bytes: int = 0,
         default: str | None = None,
         pool_names: int = 0,
-        deadline_s: float = 30,
+        deadline_s: float = 10,
     ) -> None:
         self._queue_size = queue_size
         self.deadline_s = deadline_s

@@ -38,6 +38,7 @@ RETRY_AFTER_S = (1, 3)
 
 _TITLES = {  # as RFC 9110 has them; 499 is nginx's, and no client ever sees it
     413: "Content Too Large",
+    414: "URI Too Long",
     422: "Unprocessable Content",
     499: "Client Closed Request",
 }

@@ -3,6 +3,7 @@
 import re
 import secrets
 import sys
+from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
@@ -18,12 +19,18 @@ _PLAIN = re.compile(rb"[!-$&-~]*")
 """Visible ASCII without a percent sign: what nearly every path and query consists of."""
 
 
-class RequestIdMiddleware:
-    """Puts `request_id` into the scope and the logs, and X-Request-ID onto the answer.
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The id of a request with these headers, names in lower case.
 
     The caller's own X-Request-ID is kept where it is 1 to 64 letters, digits,
     dots, dashes or underscores; anything else could forge lines in a log.
     """
+    given = next((value for name, value in headers if name == _REQUEST_ID), b"")
+    return given.decode() if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8)
+
+
+class RequestIdMiddleware:
+    """Puts `request_id` into the scope and the logs, and X-Request-ID onto the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -32,9 +39,8 @@ class RequestIdMiddleware:
         """Handle one connection; anything but HTTP passes through."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), b"")
-        request_id = given if _ACCEPTABLE.fullmatch(given) else secrets.token_hex(8).encode()
-        scope["request_id"] = request_id.decode()
+        scope["request_id"] = request_id_of(scope["headers"])
+        request_id = scope["request_id"].encode()
         CURRENT_REQUEST.set(CurrentRequest(scope["request_id"]))
 
         async def send_with_id(message: Message) -> None:

@@ -51,7 +51,19 @@ class Settings(BaseSettings):
         description="Requests that may wait or run in a process before others get a 503.",
     )
     deadline_s: float = Field(
-        default=30, gt=0, le=3600, description="Seconds that a request may take before its 504."
+        default=10, gt=0, le=3600, description="Seconds that a request may take before its 504."
+    )
+    receive_timeout_s: float = Field(
+        default=10,
+        gt=0,
+        le=3600,
+        description="Seconds that a client may take to send a request before its 408.",
+    )
+    send_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description="Seconds in which a client may take nothing of its answer before it is cut.",
     )
     tree_memory_mb: int = Field(
         default=64,

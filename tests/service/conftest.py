@@ -32,7 +32,7 @@ PROBLEM_LIMIT_BYTES = 4096
 
 JSON = {"Content-Type": "application/json"}
 
-_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+_TITLES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def launch(log: Path, **environment: object) -> "subprocess.Popen[bytes]":
     Args:
         log: written anew.
         environment: each setting without its NAMEWRIGHT_; no others are inherited, and
-            TREE_MEMORY_MB and POOL_NAMES are small if not given.
+            TREE_MEMORY_MB and POOL_NAMES are small if not given, and DEADLINE_S is long.
     """
     inherited = {key: value for key, value in os.environ.items() if "NAMEWRIGHT_" not in key}
     # A tree and a pool of the default sizes are filled for minutes, on the cores that the
-    # tests need.
-    settings = {"TREE_MEMORY_MB": 4, "POOL_NAMES": 2000} | environment
+    # tests need; and a slow machine is no failure.
+    settings = {"TREE_MEMORY_MB": 4, "POOL_NAMES": 2000, "DEADLINE_S": 60} | environment
     given = {f"NAMEWRIGHT_{key}": str(value) for key, value in settings.items()}
     with log.open("wb") as stderr:
         return subprocess.Popen(
@@ -176,6 +176,15 @@ def client(service: Service) -> httpx.Client:
     return service.client
 
 
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that gives its clients a second, one for the whole run."""
+    log = tmp_path_factory.mktemp("hasty") / "log"
+    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    with serving(log, RECEIVE_TIMEOUT_S=1, SEND_TIMEOUT_S=1, **settings) as running:
+        yield running
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Serve:
     """serve(SETTING=value, ...) -> a context of a service of one's own."""
@@ -204,7 +213,12 @@ def exchange(port: int, sent: bytes) -> bytes:
 
 def request(port: int, target: bytes) -> httpx.Response:
     """GET a path and query exactly as they are; clients tidy them up."""
-    raw = exchange(port, b"GET " + target + b" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+    sent = b"GET " + target + b" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    return parse(exchange(port, sent))
+
+
+def parse(raw: bytes) -> httpx.Response:
+    """One answer, as `exchange` has it."""
     head, _, body = raw.partition(b"\r\n\r\n")
     status, *headers = head.decode().split("\r\n")
     pairs = [tuple(line.split(": ", 1)) for line in headers]

@@ -126,7 +126,7 @@ def test_a_small_answer_is_as_it_is(client: httpx.Client) -> None:
     assert "Accept-Encoding" not in response.headers.get("vary", "")
 
 
-@pytest.mark.parametrize("unwanted", ["", "br", "gzip;q=0", "identity, *;q=0", "x" * 20_000])
+@pytest.mark.parametrize("unwanted", ["", "br", "gzip;q=0", "identity, *;q=0", "x" * 16_000])
 def test_those_who_do_not_take_gzip_get_none(client: httpx.Client, unwanted: str) -> None:
     response = client.get(LONG, headers={"Accept-Encoding": unwanted})
     assert "content-encoding" not in response.headers

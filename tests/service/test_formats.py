@@ -81,7 +81,7 @@ def test_several_accept_headers_are_one_list(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", ["image/png", "text/html", "*/*;q=0", "json", ";", "text/csv;q=x", "a," * 20_000]
+    "accept", ["image/png", "text/html", "*/*;q=0", "json", ";", "text/csv;q=x", "a," * 8_000]
 )
 def test_an_accept_that_nothing_satisfies_is_406_and_names_what_there_is(
     client: httpx.Client, accept: str

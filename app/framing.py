@@ -1,0 +1,54 @@
+"""Where a request's body ends, if no proxy on the way can have read it in another way.
+
+llhttp refuses most of what could smuggle a request past one: Content-Length beside
+Transfer-Encoding, or twice, folded headers, bare line feeds. What it lets pass is refused here.
+"""
+
+from collections.abc import Sequence
+
+import httptools
+
+from app.refusals import RefusedError
+
+_VERSIONS = ("1.1", "1.0")
+
+
+def body_length(
+    headers: Sequence[tuple[bytes, bytes]], parser: httptools.HttpRequestParser, limit: int
+) -> int | None:
+    """How long the body is, in bytes; None: it comes in chunks.
+
+    Args:
+        headers: all of a request's, names in lower case.
+        parser: which has just read them.
+        limit: bytes that a body may have.
+
+    Raises:
+        RefusedError: the version is another one; Host is missing or repeated; the body is too
+            large, in another coding, or could be taken for the bytes of another protocol.
+    """
+    names = [name for name, _ in headers]
+    version = parser.get_http_version()
+    if version not in _VERSIONS:
+        raise RefusedError(400, "the version of HTTP must be 1.1 or 1.0")
+    hosts = names.count(b"host")
+    if hosts > 1 or (version == "1.1" and not hosts):
+        raise RefusedError(400, "there must be exactly one Host")
+    length: int | None = 0
+    if b"transfer-encoding" in names:
+        coding = dict(headers)[b"transfer-encoding"].strip().lower()
+        if coding != b"chunked" or version == "1.0":
+            raise RefusedError(400, "Transfer-Encoding must be chunked alone, in HTTP/1.1")
+        length = None
+    elif b"content-length" in names:
+        length = int(dict(headers)[b"content-length"])
+        if length > limit:
+            raise body_too_large(limit)
+    if length != 0 and parser.should_upgrade():
+        raise RefusedError(400, "a request with a body cannot ask for an Upgrade")
+    return length
+
+
+def body_too_large(limit: int) -> RefusedError:
+    """What such a request is refused with."""
+    return RefusedError(413, f"the body is too large; allowed: {limit} bytes")

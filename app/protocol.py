@@ -1,0 +1,288 @@
+"""HTTP/1.1 as uvicorn reads it, within limits that are kept while the bytes arrive.
+
+uvicorn's parser keeps a header of any length in memory, waits for its end without a deadline, and
+reads pipelined requests ahead without a bound. Here a request is fed to it alone, up to its last
+byte: at once, if it is all of a read as nearly all are, else in pieces, and between them its size
+is looked at. What follows waits until it is answered.
+
+A refusal is the one problem+json answer, after which the connection is closed.
+"""
+
+from enum import IntEnum
+from typing import Any, cast
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.framing import body_length, body_too_large
+from app.limits import LINGER_S, MAX_URL_BYTES, Limits, check_framing, check_head
+from app.refusals import RefusedError, answer_to, cause_of
+from app.sweeper import Sweeper, Watched, reset, unsent_bytes
+
+_HEAD_END = b"\r\n\r\n"
+_PIECE = 4 << 10
+"""Bytes of a head or of framing at most between two looks at the limits."""
+
+
+class _Stage(IntEnum):
+    """Of the request that a connection is at."""
+
+    IDLE = 0
+    HEAD = 1
+    BODY = 2
+    CHUNKED = 3
+    ANSWERING = 4
+    REFUSED = 5
+
+
+class ProtocolFactory:
+    """Makes the protocol of each connection; uvicorn's `http` option, in each worker a copy.
+
+    Args:
+        limits: for all of them.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._sweeper = Sweeper(limits.period_s)
+
+    def __call__(self, **options: Any) -> "LimitedProtocol":
+        """As uvicorn calls a protocol's class."""
+        return LimitedProtocol(self._limits, self._sweeper, **options)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection.
+
+    Args:
+        limits: what it may send, and how long it may take.
+        sweeper: tells it that time passes.
+        options: uvicorn's.
+    """
+
+    def __init__(self, limits: Limits, sweeper: Sweeper, **options: Any) -> None:
+        super().__init__(**options)
+        self._limits = limits
+        self._sweeper = sweeper
+        self._stage = _Stage.IDLE
+        self.url = b""
+        self.headers = []
+        # Of the request that is being read; the head's only where it does not come at once.
+        self._head_bytes = self._body_bytes = self._body_left = self._framing_bytes = 0
+        # What came while another request was answered, from where it is still to be read.
+        self._held, self._held_from = b"", 0
+        # Periods that a request has taken to arrive, and in which nothing could be written.
+        self._waited = self._stuck = self._unsent = 0
+
+    # What the transport calls
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has come; it must send a request in time too."""
+        super().connection_made(transport)
+        self._sweeper.start(cast("set[Watched]", self.connections), self.loop)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes have come."""
+        self._unset_keepalive_if_required()
+        if (
+            self._stage is _Stage.IDLE
+            and len(data) <= MAX_URL_BYTES
+            and len(data) - len(_HEAD_END) == data.find(_HEAD_END) >= 0
+            and not self._head_bytes
+        ):
+            self._feed(data)  # too short to be over any limit on bytes
+        elif self._stage is not _Stage.REFUSED:
+            self._read(data, 0)
+
+    def resume_writing(self) -> None:
+        """The client has taken some of what was written."""
+        super().resume_writing()
+        self._unsent = -1
+
+    # Reading
+
+    def _read(self, data: bytes, start: int) -> None:
+        """Read `data` from `start` on, as far as the request goes; hold the rest."""
+        while start < len(data) and self._stage < _Stage.ANSWERING:
+            end = self._end_of_piece(data, start)
+            self._count(end - start)
+            self._feed(data[start:end])
+            start = end
+        if start < len(data) and self._stage is _Stage.ANSWERING:
+            self._hold(data, start)
+
+    def _end_of_piece(self, data: bytes, start: int) -> int:
+        """How far the parser can be fed without going past the end of a request.
+
+        A head ends as a body in chunks does. Of its end up to three bytes may have come before.
+        """
+        if self._stage is _Stage.BODY:
+            return min(len(data), start + self._body_left)
+        line_end = data.find(b"\n", start, len(_HEAD_END) - 1)
+        if line_end >= 0:
+            return line_end + 1
+        limit = min(len(data), start + _PIECE)
+        end = data.find(_HEAD_END, max(start - len(_HEAD_END) + 1, 0), limit)
+        return end + len(_HEAD_END) if end >= 0 else limit
+
+    def _count(self, size: int) -> None:
+        if self._stage is _Stage.BODY:
+            self._body_left -= size
+        elif self._stage is _Stage.CHUNKED:
+            self._framing_bytes += size
+        else:
+            self._head_bytes += size
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+            if self._head_bytes:
+                self._check_head()
+            elif self._stage is _Stage.CHUNKED:
+                check_framing(self._framing_bytes, self._body_bytes, len(self.headers))
+        except httptools.HttpParserUpgrade:
+            pass  # it is answered as if it had not asked
+        except RefusedError as refused:
+            self._refuse(refused)
+        except httptools.HttpParserError as error:
+            self._refuse(cause_of(error))
+
+    def _hold(self, data: bytes, start: int) -> None:
+        """Keep what belongs to later requests, and take in no more than that for now."""
+        if self._held:
+            data, start = self._held[self._held_from :] + data[start:], 0
+        self._held, self._held_from = data, start
+        if len(data) - start > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._stage = _Stage.HEAD
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: judge it before any work.
+
+        Raises:
+            RefusedError: it is over a limit, or others could read it in another way.
+        """
+        self._check_head()
+        self._head_bytes = self._body_bytes = self._framing_bytes = 0
+        length = body_length(self.headers, self.parser, self._limits.max_body_bytes)
+        super().on_headers_complete()
+        self._stage = _Stage.CHUNKED if length is None else _Stage.BODY
+        self._body_left = length or 0
+        if self.parser.should_upgrade():  # what may follow is no HTTP
+            self.cycle.keep_alive = False
+        self.headers = []  # trailers are counted, and dropped
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body.
+
+        Raises:
+            RefusedError: it is too large.
+        """
+        self._body_bytes += len(body)
+        if self._body_bytes > self._limits.max_body_bytes:
+            raise body_too_large(self._limits.max_body_bytes)
+        if self._stage is _Stage.CHUNKED:
+            self._framing_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete; the answer may be too."""
+        super().on_message_complete()
+        self._waited = 0
+        self._stage = _Stage.ANSWERING
+        if self.cycle.response_complete:
+            self._await_next()
+
+    def on_response_complete(self) -> None:
+        """The answer is complete; the request may not be."""
+        super().on_response_complete()
+        if self._stage is _Stage.ANSWERING and not self.transport.is_closing():
+            self._stage = _Stage.IDLE
+            if self._held:
+                self._read_held()
+
+    def _await_next(self) -> None:
+        """After a request that was answered before its end."""
+        self._stage = _Stage.IDLE
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def _read_held(self) -> None:
+        self._unset_keepalive_if_required()
+        data, start = self._held, self._held_from
+        self._held, self._held_from = b"", 0
+        self._read(data, start)
+
+    def _check_head(self) -> None:
+        size = self._head_bytes
+        check_head(self.url, len(self.headers), size and size - len(self.parser.get_method()))
+
+    # Time
+
+    def sweep(self) -> None:
+        """Another period has passed."""
+        idle = self._stage is _Stage.IDLE and self.timeout_keep_alive_task is not None
+        if self._stage is not _Stage.ANSWERING and not idle:
+            self._waited += 1
+            self._end_if_late()
+        unsent = unsent_bytes(self.transport)
+        self._stuck = self._stuck + 1 if unsent and unsent == self._unsent else 0
+        self._unsent = unsent
+        if self._stuck > self._limits.sweeps(self._limits.send_timeout_s):
+            reset(self.transport)
+
+    def _end_if_late(self) -> None:
+        timeout_s = self._limits.receive_timeout_s
+        if self._stage is _Stage.REFUSED:
+            if self._waited > self._limits.sweeps(LINGER_S):
+                reset(self.transport)
+        elif self._waited > self._limits.sweeps(timeout_s):
+            if self._stage is _Stage.IDLE:  # there is nothing to answer
+                self.transport.close()
+            else:
+                self._refuse(RefusedError(408, f"the request was not complete in {timeout_s:g} s"))
+
+    def shutdown(self) -> None:
+        """The process ends."""
+        if self._stage is _Stage.REFUSED:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    # Refusing
+
+    def _refuse(self, refused: RefusedError) -> None:
+        """Answer so, if there is no answer yet, and close."""
+        begun = self._stage >= _Stage.BODY
+        self._stage, self._waited = _Stage.REFUSED, 0
+        self._held, self._held_from = b"", 0
+        self._unset_keepalive_if_required()
+        if self.transport.is_closing():
+            return
+        self.logger.warning("refused a request: %d, %s", refused.status, refused.detail)
+        if begun and self.cycle.response_started:
+            self.transport.close()
+            return
+        if begun:  # tell its handler what it is told when the client goes
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.flow.resume_reading()
+        answer = answer_to(
+            refused,
+            self.scope["headers"] if self.scope else (),
+            self.url,
+            default_headers=self.server_state.default_headers,
+            has_body=self.parser.get_method() != b"HEAD",
+        )
+        self.transport.write(answer)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
