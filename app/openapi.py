@@ -3,7 +3,6 @@
 examples.json holds real answers; `python -m tests.golden` asks for them anew.
 """
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,22 @@ from app.schemas import Problem
 
 EXAMPLES = Path(__file__).parent / "examples.json"
 """By operation: {request, body, status, media_type, answer} each; `answer` is JSON or a text.
-Under "503" and "504" those that come to any request of the engine."""
+Under a status those that may come to any request."""
 
 _ERRORS = {
     400: "The path, the query or the body is not UTF-8, the path holds control characters, or "
     "the body is not JSON",
+    401: "The service has keys, and the request gives none of them",
     404: "No such model, or picture",
     406: "Accept takes none of the formats",
+    408: "The request did not come to its end in time",
     409: "The model has another fingerprint",
     413: "The body is larger than the limit",
+    414: "The URL is longer than 8 KiB",
     415: "The body is not sent as application/json",
     422: "A parameter is unknown, repeated, of the wrong type, out of range, or does not fit the "
     "model",
+    431: "The header fields are more than 64, or larger than 16 KiB",
     503: "Too many requests, or the service is ending",
     504: "It has taken longer than any request may",
 }
@@ -57,7 +60,7 @@ def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str
     return described
 
 
-PROBLEM_RESPONSES = problems(400, 422)
+PROBLEM_RESPONSES = problems(400, 401, 408, 414, 422, 431)
 """Errors that every operation can give."""
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
@@ -85,12 +88,7 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 }
 """How a key is given, where the service has keys."""
 
-_UNAUTHORIZED = {
-    "description": "The service has keys, and the request gives none of them",
-    "headers": {
-        "WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}},
-    },
-}
+_CHALLENGE = {"description": "Bearer", "schema": {"type": "string"}}
 
 
 class DescribedApp(FastAPI):
@@ -136,21 +134,24 @@ def _complete(operation: dict[str, Any]) -> None:
 
 def _secure(operation: dict[str, Any], is_open: bool) -> None:
     """Say that a key may be needed, or that none is."""
-    responses = operation["responses"]
     if is_open:
         operation["security"] = []
+        del operation["responses"]["401"]
     else:
-        refused = copy.deepcopy(responses["400"]) | _UNAUTHORIZED
-        operation["responses"] = dict(sorted((responses | {"401": refused}).items()))
+        operation["responses"]["401"]["headers"] = {"WWW-Authenticate": _CHALLENGE}
 
 
 def _examples_of(
     operation: dict[str, Any], examples: dict[str, list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
     own = examples.get(operation["operationId"], [])
+    refused = [
+        each | {"request": "any request"}
+        for status in operation["responses"]
+        for each in examples.get(status, [])
+    ]
     if "504" not in operation["responses"]:  # it does not ask the engine for work
-        return own
-    refused = [*examples["503"], *examples["504"]]
+        refused = [each for each in refused if each["status"] < 500]
     if "OpenAI" in operation["tags"]:
         refused = [
             each | {"answer": each["answer"] | {"error": error_member(each["answer"])}}
@@ -161,7 +162,7 @@ def _examples_of(
 
 def _add_example(operation: dict[str, Any], example: dict[str, Any]) -> None:
     """To an answer, and where there is a body that is taken, to that of the request."""
-    title = example["request"] if example["status"] < 500 else "any request"
+    title = example["request"]
     content = operation["responses"][str(example["status"])]["content"]
     examples = content[example["media_type"]].setdefault("examples", {})
     examples[title] = {"summary": title, "value": example["answer"]}

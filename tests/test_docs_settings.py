@@ -34,7 +34,8 @@ def test_a_setting_has_its_default_and_its_range(name: str) -> None:
     told = row(f"NAMEWRIGHT_{name.upper()}")
     _, _, default, meaning, _ = re.split(r"(?<!\\)\|", told)
     if isinstance(field.default, str | int | float):
-        assert default.strip().startswith("empty" if field.default == "" else f"`{field.default}`")
+        shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
+        assert default.strip().startswith("empty" if field.default == "" else f"`{shown}`")
     bounds = [getattr(each, bound, None) for each in field.metadata for bound in ("gt", "ge", "le")]
     for bound in bounds:
         assert bound is None or re.search(rf"\b{bound}\b", meaning), f"{bound} is missing"

@@ -21,9 +21,9 @@ def write_examples() -> None:
         log = Path(folder) / "log"
         with serving(log, **examples.SERVED) as service:
             found = examples.asked_of(service.client)
-        for status, settings in ((503, examples.BUSY), (504, examples.LATE)):
-            with serving(log, **examples.SERVED, **settings) as service:
-                found[str(status)] = [examples.REFUSED[status].answer(service.client)]
+        for status, refused in examples.REFUSED.items():
+            with serving(log, **examples.SERVED, **refused.settings) as service:
+                found[str(status)] = [refused.answer(service.client)]
     examples.write(found)
 
 

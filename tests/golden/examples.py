@@ -1,16 +1,17 @@
 """What app/examples.json answers: requests of every operation, right ones and wrong ones.
 
-The answers are true: tests/service/test_examples.py asks again. Of those to 503 and 504 there is
-one for each shape of error, since what is said in them does not depend on the request.
+The answers are true: tests/service/test_examples.py asks again. Of what any operation may answer,
+which does not depend on the request, there is one for each status.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 
 from app.openapi import EXAMPLES as PATH
+from tests.service.conftest import exchange
 
 SERVED = {"MODELS": "bigram,gru-ngram"}
 """Settings of the service that answers."""
@@ -131,15 +132,60 @@ REQUESTS = [
         for name in ("livez", "readyz", "version")
         for asked in (Asked(name, "GET", f"/{name}"), *_wrong(name, f"/{name}", a="verbose=1"))
     ],
+    *_wrong("metrics", "/metrics", a="verbose=1"),
 ]
 
-BUSY = {"QUEUE_SIZE": 1}
-LATE = {"DEADLINE_S": 0.1}
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that any operation might be sent, and the settings of a service to refuse it.
+
+    `padding` is in place of `~`, and is not shown; `unfinished` is a body that is promised.
+    """
+
+    asked: Asked
+    settings: dict[str, object] = field(default_factory=dict)
+    padding: int = 0
+    unfinished: bool = False
+
+    def answer(self, client: httpx.Client) -> dict[str, Any]:
+        """Ask; the entry in examples.json."""
+        if self.unfinished:
+            return self._answer_unfinished(client)
+        padding = "~" * self.padding
+        target = self.asked.target.replace("~", padding)
+        headers = {name: each.replace("~", padding) for name, each in self.asked.headers.items()}
+        found = replace(self.asked, target=target, headers=headers).answer(client)
+        shown = " ".join([self.asked.method, self.asked.target, *_lines(self.asked.headers)])
+        return found | {"request": shown.replace("~", "…")}
+
+    def _answer_unfinished(self, client: httpx.Client) -> dict[str, Any]:
+        head = f"{self.asked.method} {self.asked.target} HTTP/1.1\r\nHost: test\r\n"
+        head += f"X-Request-ID: {REQUEST_ID}\r\nContent-Length: 2\r\n\r\n{{"
+        raw = exchange(client.base_url.port or 0, head.encode())
+        answer = json.loads(raw.partition(b"\r\n\r\n")[2])
+        return {
+            "request": f"{self.asked.method} {self.asked.target}, its body cut off",
+            "body": None,
+            "status": answer["status"],
+            "media_type": "application/problem+json",
+            "answer": answer,
+        }
+
+
 REFUSED = {
-    503: Asked("compare", "GET", "/compare?seed=7&models=bigram,gru-ngram"),
-    504: Asked("generate", "GET", "/generate?n=1000&seed=42&min_length=15"),
+    401: Refused(Asked("generate", "GET", "/generate?seed=42"), {"API_KEYS": f"sha256:{'0' * 64}"}),
+    408: Refused(Asked("score_many", "POST", "/score"), unfinished=True),
+    414: Refused(Asked("generate", "GET", "/generate?prefix=~"), padding=8192),
+    431: Refused(Asked("livez", "GET", "/livez", headers={"X-Long": "~"}), padding=16384),
+    503: Refused(
+        Asked("compare", "GET", "/compare?seed=7&models=bigram,gru-ngram"), {"QUEUE_SIZE": 1}
+    ),
+    504: Refused(
+        Asked("generate", "GET", "/generate?n=1000&seed=42&min_length=15"), {"DEADLINE_S": 0.1}
+    ),
 }
-"""For services with the settings BUSY and LATE."""
+"""By status."""
 
 
 def asked_of(client: httpx.Client) -> dict[str, list[dict[str, Any]]]:

@@ -59,7 +59,7 @@ def test_the_commands_about_keys_come_in_with_one_and_not_without(serve: Serve) 
                 ("", "about:blank"),
                 ("nw_other", "about:blank"),
             ):
-                environment = os.environ | {"NAMEWRIGHT_KEY": key}
+                environment = os.environ | {"KEY": key}
                 ran = subprocess.run(
                     ["bash", "-c", here], capture_output=True, timeout=60, env=environment
                 )
