@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.parameters import Integer
-from app.schemas import ConditionsQuery, PlaceQuery, SafeList, SampledAnswer, ServedAnswer
+from app.schemas import ConditionsAnswer, ConditionsQuery, PlaceQuery, ServedAnswer
 
 MAX_COMPARED = 100
 
@@ -32,19 +32,10 @@ class ComparedAnswer(ServedAnswer):
     exhausted: bool = Field(description="Fewer than n: the budget of draws ended first")
 
 
-class CompareAnswer(SampledAnswer):
+class CompareAnswer(ConditionsAnswer):
     """Names of several models, drawn with the same random numbers."""
 
     seed: int | str = Field(description="As given; a string where JavaScript would round it")
     n: int
     offset: int
-    prefix: str
-    min_length: int
-    suffix: str
-    contains: str
-    pattern: str
-    exclude: str
-    novel: bool
-    safe: bool
-    safe_list: SafeList
     models: list[ComparedAnswer] = Field(description="In the order of /models")

@@ -164,12 +164,11 @@ class SampledAnswer(BaseModel):
     min_p: float | None
 
 
-class AppliedAnswer(SampledAnswer, ServedAnswer):
-    """What names were drawn from, and how: parameters as applied."""
+class ConditionsAnswer(SampledAnswer):
+    """What names had to be like: parameters as applied."""
 
     prefix: str
     min_length: int
-    max_length: int
     suffix: str
     contains: str
     pattern: str
@@ -177,6 +176,12 @@ class AppliedAnswer(SampledAnswer, ServedAnswer):
     novel: bool
     safe: bool
     safe_list: SafeList
+
+
+class AppliedAnswer(ConditionsAnswer, ServedAnswer):
+    """What names were drawn from, and how: parameters as applied."""
+
+    max_length: int
 
 
 class GenerateAnswer(AppliedAnswer):

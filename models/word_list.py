@@ -36,7 +36,7 @@ _SPLIT = "CPSZ"
 """Categories of characters between words: controls, punctuation, symbols, separators."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WordList:
     """Entries, each in the form in which it is matched.
 
@@ -45,6 +45,10 @@ class WordList:
     """
 
     entries: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        """By its digest: a set has no order, and the entries are nothing to show."""
+        return f"WordList({self.digest})"
 
     @classmethod
     def parse(cls, text: str, source: object = "list") -> "WordList":

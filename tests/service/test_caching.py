@@ -9,12 +9,7 @@ from app.schemas import GenerateQuery
 from tests.service.conftest import Serve, assert_problem
 
 SEEDED = {"model": "bigram", "seed": "42", "n": "20"}
-OTHERS = [
-    {"seed": "43"},
-    {"seed": "emma"},
-    {"n": "21"},
-    {"offset": "1"},
-    {"model": "ngram"},
+CONDITIONS = [
     {"temperature": "0.5"},
     {"top_k": "5"},
     {"top_p": "0.5"},
@@ -28,6 +23,14 @@ OTHERS = [
     {"exclude": "q"},
     {"novel": "true"},
     {"safe": "true"},
+]
+OTHERS = [
+    {"seed": "43"},
+    {"seed": "emma"},
+    {"n": "21"},
+    {"offset": "1"},
+    {"model": "ngram"},
+    *CONDITIONS,
     {"unique": "true"},
     {"scores": "true"},
     {"format": "text"},

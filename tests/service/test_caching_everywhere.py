@@ -7,24 +7,11 @@ from app.compare_schemas import CompareQuery
 from app.key_schemas import KeyQuery
 from app.next_schemas import NextQuery
 from tests.service.conftest import assert_problem
+from tests.service.test_caching import CONDITIONS
 
 PLAIN = {"Accept-Encoding": "identity"}  # so that ETags are strong
 DAY = "public, max-age=86400"
 EACH_TIME = "public, max-age=0, must-revalidate"
-CONDITIONS = [
-    {"temperature": "0.5"},
-    {"top_k": "5"},
-    {"top_p": "0.5"},
-    {"min_p": "0.5"},
-    {"prefix": "a"},
-    {"min_length": "2"},
-    {"max_length": "9"},
-    {"suffix": "a"},
-    {"contains": "a"},
-    {"pattern": "?*a"},
-    {"exclude": "q"},
-    {"novel": "true"},
-]
 OTHERS = {
     "/next?model=bigram": [*CONDITIONS[:5], {"model": "ngram"}, {"top": "3"}],
     "/names/emma?model=bigram": [*CONDITIONS, {"model": "ngram"}],
