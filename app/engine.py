@@ -275,22 +275,22 @@ class Engine:
 
     def _step(self, model_id: str, sampler: Sampler) -> None:
         try:
-            completed = sampler.step()
+            results = [(job, job.result()) for job in sampler.step()]
         except Exception as error:  # the thread must live on, whatever a model does
             logger.exception("model %s failed while drawing", model_id)
             sampler.clear()  # makes no tensor: a device that is lost could not give one
             failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
             settle([Outcome(self._jobs.pop(job), error=error) for job in failed])
             return
-        settle([Outcome(self._jobs.pop(job), job.result()) for job in completed])
+        settle([Outcome(self._jobs.pop(job), result) for job, result in results])
 
     def _score(self, model_id: str, scorer: Scorer) -> None:
         try:
-            completed = scorer.step()
+            results = [(scoring, scoring.result()) for scoring in scorer.step()]
         except Exception as error:  # as above
             logger.exception("model %s failed while scoring", model_id)
             scorer.clear()
             failed = [one for one, task in self._scorings.items() if task.served.id == model_id]
             settle([Outcome(self._scorings.pop(scoring), error=error) for scoring in failed])
             return
-        settle([Outcome(self._scorings.pop(one), one.result()) for one in completed])
+        settle([Outcome(self._scorings.pop(scoring), result) for scoring, result in results])

@@ -108,9 +108,9 @@ class Sampler:
         Returns:
             The jobs that this completes.
         """
-        decided = self._rare.step()
-        if decided and not decided.done:
-            self._jobs.append(decided)
+        completed: list[Job] = []
+        if decided := self._rare.step():
+            (completed if decided.done else self._jobs).append(decided)
         self._walk(np.concatenate([self._ready, self._resumed(), self._admitted()]))
         if len(self._waiting):
             self._waiting = self._in_turn(self._waiting)
@@ -118,11 +118,9 @@ class Sampler:
         ready, waiting = self._evaluator.step()
         self._ready = np.concatenate([self._ready, ready])
         self._waiting = np.concatenate([self._waiting, waiting])
-        completed = [job for job in self._jobs if job.done]
-        for job in completed:  # it may have names ahead of what it needed
-            self.remove(job)
-        if decided and decided.done:
-            completed.insert(0, decided)
+        for job in [job for job in self._jobs if job.done]:
+            self.remove(job)  # it may have names ahead of what it needed
+            completed.append(job)
         for job in completed:
             self.tally.names += job.given
             self.tally.draws += job.consumed

@@ -125,3 +125,16 @@ def test_a_long_job_does_not_starve_a_short_one():
         sampler.step()
     assert rare.done
     assert not any(job.done for job in long)
+
+
+@pytest.mark.parametrize("suffix", ["a", "qx"], ids=["common", "rare"])
+def test_a_job_is_completed_once_also_where_it_ends_in_the_step_that_decides(suffix):
+    sampler, completed = Sampler(*served()), []
+    for seed in range(20):
+        conditions = Conditions(suffix=suffix)
+        job = Job(GenerationRequest(seed, n=1, conditions=conditions), *served())
+        sampler.add(job)
+        while sampler.busy:
+            completed += sampler.step()
+        assert job.done
+    assert len(completed) == len(set(completed)) == 20

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 START_LIMIT_S = 60
 KEEPALIVE_S = 2.0
 """Clients let go of a connection before the server does, after 5 s, under their request."""
-STOP_LIMIT_S = 10
+STOP_LIMIT_S = 30
 PROBLEM_LIMIT_BYTES = 4096
 """An error is for reading, and must not multiply what a caller sends."""
 

@@ -112,7 +112,7 @@ def test_those_who_have_it_are_told_so_and_no_more(
 
 
 @pytest.mark.parametrize(
-    "known", ['"other"', "garbage", '"', "W/", "*, *", ",", "\xff", '"x' * 10_000]
+    "known", ['"other"', "garbage", '"', "W/", "*, *", ",", "\xff", '"x' * 5_000]
 )
 def test_those_who_have_something_else_get_the_names(client: httpx.Client, known: str) -> None:
     response = client.get(

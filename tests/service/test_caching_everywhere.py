@@ -74,7 +74,7 @@ def test_those_who_have_it_are_told_so_and_no_more(client: httpx.Client, path: s
 
 
 @pytest.mark.parametrize("path", [*SETTLED, *CURRENT])
-@pytest.mark.parametrize("known", ['"other"', "garbage", '"', "W/", ",", "\xff", '"x' * 10_000])
+@pytest.mark.parametrize("known", ['"other"', "garbage", '"', "W/", ",", "\xff", '"x' * 5_000])
 def test_those_who_have_something_else_get_the_answer(
     client: httpx.Client, path: str, known: str
 ) -> None:

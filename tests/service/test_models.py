@@ -96,6 +96,7 @@ def test_the_openapi_page_and_its_document_are_there(client: httpx.Client) -> No
         "/v1/models/{model_id}",
         "/livez",
         "/readyz",
+        "/metrics",
         "/version",
     }
 
