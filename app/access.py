@@ -20,6 +20,8 @@ from app.key_ring import KeyRing
 OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/livez", "/readyz"})
 """The page and the documentation, which say what anyone may know, and what probes ask for."""
 OPEN_PREFIX = "/static/"
+CALLER = "namewright.caller"
+"""Key of a scope: who asks, by the hash of the key."""
 
 _BEARER = re.compile(r"bearer +(?P<key>\S+)", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="namewright"'
@@ -67,6 +69,7 @@ class AccessMiddleware:
         found = self._keys.find(_key_of(Headers(scope=scope)))
         if found is None:
             raise UnauthorizedError("this is none of the service's keys", given=True)
+        scope[CALLER] = found.digest.hex()
         logger.debug("request %s: key of %s", scope["request_id"], found.name or "no name")
 
 

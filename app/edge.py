@@ -19,12 +19,15 @@ from app.metrics import Metrics
 from app.middleware import BriefStartMiddleware, RequestIdMiddleware, Utf8Middleware
 from app.observing import ObservingMiddleware
 from app.openapi import DescribedApp
+from app.rate_limits import RateLimiter, RateLimitMiddleware
 from app.settings import Settings
 
 Wrapper = Callable[[ASGIApp], ASGIApp]
 
 _EXPOSED = (
     "ETag",
+    "RateLimit",
+    "RateLimit-Policy",
     "Retry-After",
     "X-Namewright-Fingerprint",
     "X-Namewright-Model",
@@ -91,13 +94,16 @@ class CorsMiddleware(CORSMiddleware):
         await super().__call__(scope, receive, send)
 
 
-def wrappers(settings: Settings, metrics: Metrics, keys: KeyRing | None) -> list[Wrapper]:
+def wrappers(
+    settings: Settings, metrics: Metrics, keys: KeyRing | None, limiter: RateLimiter | None
+) -> list[Wrapper]:
     """Those that the settings need.
 
     Args:
         settings: the service's.
         metrics: that are told of every request.
         keys: that open it; None: anyone may come in.
+        limiter: of callers; None: they may ask as often as they like.
     """
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     cors = partial(
@@ -110,6 +116,7 @@ def wrappers(settings: Settings, metrics: Metrics, keys: KeyRing | None) -> list
     return [
         Utf8Middleware,
         GzipMiddleware,
+        *([partial(RateLimitMiddleware, limiter=limiter)] if limiter else []),
         *([partial(AccessMiddleware, keys=keys)] if keys else []),
         *([cors] if origins else []),  # around it: a preflight has no key, and errors are read
         RequestIdMiddleware,

@@ -17,6 +17,7 @@ from app.key_ring import ring_of
 from app.metrics import Metrics
 from app.metrics_folder import served_metrics, shared_registry
 from app.openapi import PROBLEM_RESPONSES, TAGS
+from app.rate_limits import limiter_of
 from app.routes import (
     compare,
     completions,
@@ -53,12 +54,14 @@ beginning of `n=100`; `offset` jumps anywhere in the stream. Every error is one
 def create_app(settings: Settings) -> FastAPI:
     """The application; models are loaded when its lifespan begins."""
 
-    keys = ring_of(settings)
+    keys, limiter = ring_of(settings), limiter_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if keys:
             keys.load()
+        if limiter:
+            limiter.load()
         torch.set_num_threads(settings.threads)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         app.state.catalog = load_catalog(settings)
@@ -90,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     observed = Metrics(settings.queue_size)
     app = EdgedApp(
-        wrappers(settings, observed, keys),
+        wrappers(settings, observed, keys, limiter),
         keyed=keys is not None,
         title="Namewright",
         version=version("namewright"),

@@ -32,6 +32,7 @@ _ERRORS = {
     415: "The body is not sent as application/json",
     422: "A parameter is unknown, repeated, of the wrong type, out of range, or does not fit the "
     "model",
+    429: "The caller asks more often than it may, where the service has rate limits",
     431: "The header fields are more than 64, or larger than 16 KiB",
     503: "Too many requests, or the service is ending",
     504: "It has taken longer than any request may",
@@ -55,12 +56,12 @@ def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str
     described: dict[int | str, dict[str, Any]] = {
         status: {"model": model, "description": _ERRORS[status]} for status in statuses
     }
-    if 503 in described:
-        described[503]["headers"] = {"Retry-After": _RETRY_AFTER}
+    for status in described.keys() & {429, 503}:
+        described[status]["headers"] = {"Retry-After": _RETRY_AFTER}
     return described
 
 
-PROBLEM_RESPONSES = problems(400, 401, 408, 414, 422, 431)
+PROBLEM_RESPONSES = problems(400, 401, 408, 414, 422, 429, 431)
 """Errors that every operation can give."""
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
@@ -136,7 +137,7 @@ def _secure(operation: dict[str, Any], is_open: bool) -> None:
     """Say that a key may be needed, or that none is."""
     if is_open:
         operation["security"] = []
-        del operation["responses"]["401"]
+        del operation["responses"]["401"], operation["responses"]["429"]
     else:
         operation["responses"]["401"]["headers"] = {"WWW-Authenticate": _CHALLENGE}
 

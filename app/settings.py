@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.api_keys import parse_keys
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+_LIMIT = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
 
 
 class Settings(BaseSettings):
@@ -104,6 +105,16 @@ class Settings(BaseSettings):
     )
     api_keys_file: str = Field(
         default="", description="A file of such hashes, one a line, read again when it changes."
+    )
+    rate_limit: str = Field(
+        default="",
+        description="How often a caller, by key or else by address, may ask; empty: no limit.",
+        pattern=rf"^({_LIMIT}(;{_LIMIT})*)?$",
+    )
+    rate_limit_storage: str = Field(
+        default="memory://",
+        description="Where that is counted: memory://, or the address of a Redis.",
+        pattern=r"^(memory://|(redis|rediss|redis\+unix)://.+)$",
     )
     shutdown_timeout_s: int = Field(
         default=5,

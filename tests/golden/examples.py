@@ -140,18 +140,22 @@ REQUESTS = [
 class Refused:
     """A request that any operation might be sent, and the settings of a service to refuse it.
 
-    `padding` is in place of `~`, and is not shown; `unfinished` is a body that is promised.
+    `padding` is in place of `~`, and is not shown; `unfinished` is a body that is promised;
+    `again` asks twice.
     """
 
     asked: Asked
     settings: dict[str, object] = field(default_factory=dict)
     padding: int = 0
     unfinished: bool = False
+    again: bool = False
 
     def answer(self, client: httpx.Client) -> dict[str, Any]:
         """Ask; the entry in examples.json."""
         if self.unfinished:
             return self._answer_unfinished(client)
+        if self.again:
+            self.asked.answer(client)
         padding = "~" * self.padding
         target = self.asked.target.replace("~", padding)
         headers = {name: each.replace("~", padding) for name, each in self.asked.headers.items()}
@@ -177,6 +181,9 @@ REFUSED = {
     401: Refused(Asked("generate", "GET", "/generate?seed=42"), {"API_KEYS": f"sha256:{'0' * 64}"}),
     408: Refused(Asked("score_many", "POST", "/score"), unfinished=True),
     414: Refused(Asked("generate", "GET", "/generate?prefix=~"), padding=8192),
+    429: Refused(
+        Asked("generate", "GET", "/generate?seed=42"), {"RATE_LIMIT": "1/hour"}, again=True
+    ),
     431: Refused(Asked("livez", "GET", "/livez", headers={"X-Long": "~"}), padding=16384),
     503: Refused(
         Asked("compare", "GET", "/compare?seed=7&models=bigram,gru-ngram"), {"QUEUE_SIZE": 1}
