@@ -21,6 +21,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.service.keyed import ALICE, ALONE, BOB, ORIGIN, entry
+
 ROOT = Path(__file__).parent.parent.parent
 
 START_LIMIT_S = 60
@@ -182,6 +184,15 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     log = tmp_path_factory.mktemp("hasty") / "log"
     settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
     with serving(log, RECEIVE_TIMEOUT_S=1, SEND_TIMEOUT_S=1, **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with two keys, one of which has a name."""
+    keys = f"{entry(ALICE, 'alice')}, {entry(BOB)}"
+    options = {"API_KEYS": keys, "CORS_ORIGINS": ORIGIN, "LOG_LEVEL": "debug"}
+    with serving(tmp_path_factory.mktemp("keyed") / "log", **options, **ALONE) as running:
         yield running
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from app.api_keys import hash_key
 
 ALICE, BOB = "nw_alice-s", "nw_bob-s"
+ORIGIN = "https://names.example"
 ALONE = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
 
 
