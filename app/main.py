@@ -17,6 +17,7 @@ from app.key_ring import ring_of
 from app.metrics import Metrics
 from app.metrics_folder import served_metrics, shared_registry
 from app.openapi import PROBLEM_RESPONSES, TAGS
+from app.parent import follow_parent
 from app.rate_limits import limiter_of
 from app.routes import (
     compare,
@@ -120,4 +121,5 @@ def create_app(settings: Settings) -> FastAPI:
 
 def create_app_from_environment() -> FastAPI:
     """What uvicorn calls in each worker."""
+    follow_parent()
     return create_app(Settings())

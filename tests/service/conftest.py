@@ -142,7 +142,7 @@ def serving(log: Path, **environment: object) -> Iterator[Service]:
     try:
         limits = httpx.Limits(keepalive_expiry=KEEPALIVE_S)
         with httpx.Client(base_url=base_url, timeout=60, trust_env=False, limits=limits) as client:
-            _await_ready(client, process, log)
+            await_ready(client, process, log)
             yield Service(process, port, client, log)
     except BaseException:
         kill(process.pid)
@@ -151,7 +151,8 @@ def serving(log: Path, **environment: object) -> Iterator[Service]:
     end(process, log)
 
 
-def _await_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def await_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until a service answers that it is ready."""
     deadline = time.monotonic() + START_LIMIT_S
     while True:
         try:
