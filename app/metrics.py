@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from app.catalog import Catalog
 from app.engine import Engine
+from app.refusals import REFUSED
 from models.checkpoint import SAMPLER_VERSION
 
 _EVERY_S = 1
@@ -79,7 +80,8 @@ class Metrics:
         self._memory = self._gauge("namewright_memory_bytes", "Resident memory")
         self._descriptors = self._gauge("namewright_open_descriptors", "Files and sockets open")
         self._threads = self._gauge("namewright_threads", "Threads")
-        self._seen: dict[tuple[str, str], int] = {}  # of a model's tally, by (model, field)
+        # Of what others count: by (model, field) its tally, by ("", status) what was refused.
+        self._seen: dict[tuple[str, str], int] = {}
 
     def describe(self, catalog: Catalog) -> None:
         """Say what is served; once, after it was loaded."""
@@ -134,6 +136,10 @@ class Metrics:
                     self._counts[field].labels(model).inc(grown)
             self._prefixes.labels(model).set(len(sampler.tree))
             self._tree_bytes.labels(model).set(sampler.tree.nbytes)
+        for status, now in REFUSED.items():
+            grown = now - self._seen.get(("", str(status)), 0)
+            self._seen["", str(status)] = now
+            self._rejections.labels(f"http_{status}").inc(grown)
         self._look_at_process()
 
     @asynccontextmanager

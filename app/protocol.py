@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.framing import body_length, body_too_large
 from app.limits import LINGER_S, MAX_URL_BYTES, Limits, check_framing, check_head
-from app.refusals import RefusedError, answer_to, cause_of
+from app.refusals import REFUSED, RefusedError, answer_to, cause_of
 from app.sweeper import Sweeper, Watched, reset, unsent_bytes
 
 _HEAD_END = b"\r\n\r\n"
@@ -268,6 +268,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self.transport.is_closing():
             return
+        REFUSED[refused.status] += 1
         self.logger.warning("refused a request: %d, %s", refused.status, refused.detail)
         if begun and self.cycle.response_started:
             self.transport.close()

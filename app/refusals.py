@@ -1,5 +1,6 @@
 """Requests that are refused before the application sees them, and what they are answered."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 import httptools
@@ -10,6 +11,9 @@ from app.errors import problem
 from app.middleware import request_id_of
 
 Fields = Iterable[tuple[bytes, bytes]]
+
+REFUSED: Counter[int] = Counter()
+"""How many requests this process has refused so, by status; for its metrics."""
 
 
 class RefusedError(Exception):

@@ -74,8 +74,16 @@ def test_what_is_refused_is_counted_by_its_cause(service: Service) -> None:
     client.get("/generate?fingerprint=0")
     client.get("/nowhere")
     client.delete("/generate")
+    client.get("/generate?prefix=" + "a" * 8192)  # refused before there is a route
     after = scrape(client)
-    causes = ["parameter", "model_not_found", "fingerprint_mismatch", "http_404", "http_405"]
+    causes = [
+        "parameter",
+        "model_not_found",
+        "fingerprint_mismatch",
+        "http_404",
+        "http_405",
+        "http_414",
+    ]
     grown = {cause: value(after, name, cause=cause) - value(before, name, cause=cause)
              for cause in causes}  # fmt: skip
     assert grown == dict.fromkeys(causes, 1)
