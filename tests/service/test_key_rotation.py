@@ -74,9 +74,12 @@ def test_a_bad_file_leaves_the_keys_and_is_told_by_its_line(
     keys = tmp_path / "keys"
     replace(keys, ALICE)
     with serve(API_KEYS_FILE=keys, API_KEYS=entry(STEADY), WORKERS=workers, **ALONE) as service:
+        deadline = time.monotonic() + PATIENCE_S
+        while service.log.read_text().count("startup complete") < workers:
+            assert time.monotonic() < deadline, service.log.read_text()
+            time.sleep(0.05)  # a worker that meets a bad file as it starts does not start
         keys.write_text(f"# new\n{entry(BOB)}\nnw_plain-key\n")
         fault = f"{keys}: line 3 is not sha256:"
-        deadline = time.monotonic() + PATIENCE_S
         while service.log.read_text().count(fault) < workers:
             assert (status(service, ALICE), status(service, STEADY)) == (200, 200)
             assert (status(service, BOB), status(service, "nw_plain-key")) == (401, 401)
