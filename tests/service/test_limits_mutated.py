@@ -55,7 +55,9 @@ def assert_no_harm(service: Service, seed: int, count: int) -> None:
         assert ANSWER.match(received), (sent, received)
         for answer in ANSWER.split(received)[1:]:
             assert answer[:1] in b"234", (sent, received)
-            assert len(answer.partition(b"\r\n\r\n")[2]) <= PROBLEM_LIMIT_BYTES, (sent, received)
+            length = len(answer.partition(b"\r\n\r\n")[2])
+            # What is left of a path may be that of the page, which is larger.
+            assert answer[:1] != b"4" or length <= PROBLEM_LIMIT_BYTES, (sent, received)
     assert service.client.get("/livez").status_code == 200
 
 
