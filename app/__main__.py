@@ -9,13 +9,13 @@ from typing import cast
 import uvicorn
 from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from app import key_command
 from app.limits import Limits
 from app.logs import log_config
 from app.protocol import ProtocolFactory
 from app.settings import Settings
+from app.workers import Workers
 from models.errors import NamewrightError
 
 HELD_UP_S = 30
@@ -92,7 +92,7 @@ def _serve_by_workers(config: uvicorn.Config, settings: Settings) -> int:
     from app.metrics_folder import served_metrics, shared_metrics, shared_registry
 
     # uvicorn.run would return as if all were well when no worker could start.
-    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+    supervisor = Workers(config, sockets=[config.bind_socket()])
     try:
         with ExitStack() as within:
             within.enter_context(shared_metrics())

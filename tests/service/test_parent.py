@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.service import keyed
 from tests.service.conftest import (
     START_LIMIT_S,
     STOP_LIMIT_S,
@@ -25,6 +26,14 @@ def workers(group: int) -> list[int]:
     """The server processes of a group, without their parent and multiprocessing's own."""
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in members(group)}
     return [pid for pid, command in commands.items() if b"spawn_main" in command]
+
+
+def await_line(log: Path, text: str, count: int) -> None:
+    """Wait until the log has said something that often."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while log.read_text().count(text) < count:
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("ready", [True, False], ids=["serving", "starting"])
@@ -51,10 +60,8 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_serves_on(tmp_path: 
         base_url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base_url, trust_env=False) as client:
             await_ready(client, process, log)
+        await_line(log, "startup complete", 2)
         deadline = time.monotonic() + START_LIMIT_S
-        while log.read_text().count("Application startup complete") < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
         victim = workers(process.pid)[0]
         os.kill(victim, signal.SIGKILL)
         answered = 0
@@ -67,6 +74,32 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_serves_on(tmp_path: 
                 assert answered == 0  # a connection that the dead one had
         assert answered
         assert victim not in workers(process.pid)
+        assert len(workers(process.pid)) == 2
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_LIMIT_S) == 0
+    assert_nothing_left(process.pid, log)
+
+
+def test_a_replacement_that_cannot_start_ends_no_worker_that_serves(tmp_path: Path) -> None:
+    log, port, keys = tmp_path / "log", free_port(), tmp_path / "keys"
+    keyed.replace(keys, keyed.ALICE)
+    process = launch(log, PORT=port, API_KEYS_FILE=keys, **SETTINGS)
+    try:
+        base_url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=base_url, trust_env=False) as client:
+            await_ready(client, process, log)
+        await_line(log, "startup complete", 2)
+        keys.write_text("not a hash\n")
+        os.kill(workers(process.pid)[0], signal.SIGKILL)
+        await_line(log, "not so: 1 serve on", 1)
+        for _ in range(3):
+            answer = httpx.get(
+                f"{base_url}/generate?n=1", headers=keyed.bearer(keyed.ALICE), trust_env=False
+            )
+            assert answer.status_code == 200
+        keyed.replace(keys, keyed.ALICE)
+        await_line(log, "startup complete", 3)
         assert len(workers(process.pid)) == 2
     finally:
         process.send_signal(signal.SIGTERM)
