@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import sys
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, ValidationError
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from app.bulk import Bulk, End
 from app.bulk_formats import Csv, Format, JsonLines, Text
 from app.catalog import ServedModel, load_one
+from app.command_line import BriefParser
 from app.names_query import as_applied, to_request
 from app.parameters import Integer
 from app.schemas import Fingerprint, ModelId, NamesQuery
@@ -41,13 +42,6 @@ class GenerateOptions(NamesQuery):
     fingerprint: Fingerprint | None = Field(
         None, description="The fingerprint that the model must have; with another nothing is drawn"
     )
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports an error in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
 
 
 def run(arguments: list[str], settings: Settings) -> int:
@@ -79,7 +73,7 @@ def run(arguments: list[str], settings: Settings) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """One option a field, so that none of the service's parameters can be missing."""
-    parser = _Parser(
+    parser = BriefParser(
         prog="python -m app generate",
         description="Write names to standard output: those that the service gives for the same "
         "seed and parameters.",

@@ -1,11 +1,10 @@
 """python -m app key: a new key for the service, and its hash."""
 
-import argparse
 import secrets
 import sys
-from typing import NoReturn
 
 from app.api_keys import hash_key, parse_keys
+from app.command_line import BriefParser
 
 PREFIX = "nw_"
 """By which a key that was left somewhere is recognised."""
@@ -16,20 +15,13 @@ its hash: put it into NAMEWRIGHT_API_KEYS, or as a line into the file NAMEWRIGHT
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports an error in one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\n")
-
-
 def run(arguments: list[str]) -> int:
     """Write a key and its entry for the settings to standard output, a line each.
 
     Returns:
         The exit status, 0; 2 for an error, which is reported in a line.
     """
-    parser = _Parser(
+    parser = BriefParser(
         prog="python -m app key",
         description="Write a new key, and its hash as the settings have it, to standard output.",
         allow_abbrev=False,

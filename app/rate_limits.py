@@ -70,16 +70,16 @@ class RateLimiter:
             f'"{_name(each)}";q={each.amount};w={each.get_expiry()}' for each in self._limits
         )
 
-    async def hit(self, caller: str) -> tuple[bool, str, int]:
+    async def hit(self, caller: str) -> tuple[str, int]:
         """Count a request.
 
         Returns:
-            Whether it may pass; RateLimit, empty where that is not known; and the seconds
-            after which it would pass, 0 if it does.
+            RateLimit, empty where that is not known; and the seconds after which the request
+            would pass, 0 if it does.
         """
         told, wait_s = list[str](), 0
         if self._limiter is None:
-            return True, "", 0
+            return "", 0
         try:
             for each in self._limits:
                 kept = await self._limiter.hit(each, caller)
@@ -91,8 +91,8 @@ class RateLimiter:
                     break
         except StorageError as error:
             self._tell(error)
-            return True, "", 0
-        return not wait_s, ", ".join(told), wait_s
+            return "", 0
+        return ", ".join(told), wait_s
 
     def _tell(self, error: StorageError) -> None:
         now = time.monotonic()
@@ -117,9 +117,9 @@ class RateLimitMiddleware:
         """Handle one connection; anything but HTTP passes through."""
         if scope["type"] != "http" or is_open(scope["path"]):
             return await self.app(scope, receive, send)
-        passes, told, wait_s = await self._limiter.hit(_caller(scope))
+        told, wait_s = await self._limiter.hit(_caller(scope))
         fields = {"RateLimit-Policy": self._limiter.policy} | ({"RateLimit": told} if told else {})
-        if not passes:
+        if wait_s:
             scope[CAUSE] = "rate_limit"
             detail = "too many requests; Retry-After has the seconds to wait"
             headers = fields | {"Retry-After": str(wait_s), "Cache-Control": "no-store"}
