@@ -61,8 +61,9 @@ def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str
     return described
 
 
-PROBLEM_RESPONSES = problems(400, 401, 408, 414, 422, 429, 431)
-"""Errors that every operation can give."""
+ANY_OPERATION = (400, 401, 408, 414, 422, 429, 431)
+"""Statuses of errors that every operation can give."""
+PROBLEM_RESPONSES = problems(*ANY_OPERATION)
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller has it already: If-None-Match names its ETag"}

@@ -20,7 +20,7 @@ from app.dependencies import (
     while_connected,
 )
 from app.encoding import encode
-from app.openapi import problems
+from app.openapi import ANY_OPERATION, problems
 from app.stream_schemas import event_schema
 from app.strict_json import StrictJSONRoute
 
@@ -43,7 +43,7 @@ _STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     summary="Complete prompts",
     operation_id="completions",
     response_model=CompletionAnswer,
-    responses=_STREAMED | problems(400, 404, 413, 415, 422, 503, 504, model=OpenAIProblem),
+    responses=_STREAMED | problems(*ANY_OPERATION, 404, 413, 415, 503, 504, model=OpenAIProblem),
     dependencies=[Depends(check_query(none=True)), Depends(check_media_type)],
 )
 async def complete(

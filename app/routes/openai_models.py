@@ -9,12 +9,12 @@ from app.caching import current
 from app.catalog import ServedModel
 from app.completion_schemas import OpenAIModelAnswer, OpenAIModelsAnswer, OpenAIProblem
 from app.dependencies import CurrentCatalog, PathModelId, check_query
-from app.openapi import NOT_MODIFIED, problems
+from app.openapi import ANY_OPERATION, NOT_MODIFIED, problems
 
 router = APIRouter(
     tags=["OpenAI"],
     dependencies=[Depends(check_query(none=True))],
-    responses=NOT_MODIFIED | problems(400, 422, model=OpenAIProblem),
+    responses=NOT_MODIFIED | problems(*ANY_OPERATION, model=OpenAIProblem),
 )
 
 
