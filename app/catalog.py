@@ -29,9 +29,9 @@ class Plot:
     etag: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A checkpoint with its model in float64 on the device where it runs.
+    """A checkpoint with its model in float64 on the device where it runs; equal to itself alone.
 
     Attributes:
         unsafe_words: what requests that are `safe` leave out.

@@ -9,25 +9,24 @@ default model's prefix tree, then the pool.
 """
 
 import asyncio
-import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from app.catalog import ServedModel, share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
+from app.lanes import Lane
 from app.pool import Pool, PooledNames, PoolFiller
-from app.tasks import Outcome, Task, settle
+from app.tasks import Task, settle
 from models.errors import ParameterError
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.score import Score, Scoring
-from models.scoring import Scorer
-
-logger = logging.getLogger("uvicorn.error")
 
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
@@ -39,6 +38,21 @@ class _Signal(Enum):
 
     STOP = "stop"
     WAKE = "wake"  # the pool has room again
+
+
+@dataclass(frozen=True)
+class _Leisure:
+    """What the thread does while no request is under way: fill the default model's tree and pool.
+
+    Attributes:
+        lane: whose tree; None: nothing is to be done.
+        served: the same model.
+        pool: of its names.
+    """
+
+    lane: Lane | None
+    served: ServedModel | None
+    pool: Pool
 
 
 class Engine:
@@ -55,8 +69,8 @@ class Engine:
 
     Attributes:
         deadline_s: as given.
-        samplers: by model id; others may look at their trees and tallies.
-        pool: likewise.
+        pool: names that are ready; others may look at how many.
+        on_lost: called by the thread when the device of a model has stopped working.
     """
 
     def __init__(
@@ -70,31 +84,25 @@ class Engine:
     ) -> None:
         self._queue_size = queue_size
         self.deadline_s = deadline_s
-        served = {model.id: model for model in models}
-        shares = share_out(tree_bytes, served, default)
+        self._tree_bytes = tree_bytes
+        self._default = default
+        self._pool_names = pool_names
         self._pending = 0  # touched on the event loop alone
-        self._inbox: queue.SimpleQueue[tuple[Job | Scoring, Task] | _Signal]
+        self._inbox: queue.SimpleQueue[tuple[Lane, Job | Scoring, Task] | _Leisure | _Signal]
         self._inbox = queue.SimpleQueue()
         self._sleeping = False  # until something comes, for ever
         self._quiet_from = 0.0
-        self.samplers = {
-            name: Sampler(model.model, model.checkpoint.vocabulary, shares[name])
-            for name, model in served.items()
-        }
-        self._scorers = {
-            name: Scorer(model.model, model.checkpoint.vocabulary, self.samplers[name].tree)
-            for name, model in served.items()
-        }
-        self._growing = self.samplers.get(default) if default else None
-        self.pool = Pool(pool_names)
-        self._filler = (
-            PoolFiller(self.pool, served[default], self.samplers[default])
-            if default in served and served[default].checkpoint.vocabulary.ends
-            else None
-        )
-        self._default = default
-        self._jobs: dict[Job, Task] = {}
-        self._scorings: dict[Scoring, Task] = {}
+        # Those of now, by id; and of each model that a request may still hold. The event loop's.
+        self._lanes: dict[str, Lane] = {}
+        self._held: WeakKeyDictionary[ServedModel, Lane] = WeakKeyDictionary()
+        self._pooled: ServedModel | None = None
+        self.pool = Pool(0)
+        self.on_lost: Callable[[], None] = lambda: None
+        # The thread's.
+        self._active: dict[Lane, None] = {}
+        self._growing: Lane | None = None
+        self._filler: PoolFiller | None = None
+        self._plan(self._exchange(models))
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -106,19 +114,34 @@ class Engine:
         self._inbox.put(_Signal.STOP)
         self._thread.join()
 
+    def exchange(self, models: Iterable[ServedModel]) -> None:
+        """Serve these models from now on; on the event loop.
+
+        A model that was served before, the same object with the same share of memory, keeps
+        all that is known of it. One that is gone still serves the requests that hold it.
+        """
+        self._inbox.put(self._exchange(models))
+
     def check_alive(self) -> None:
-        """Raise EngineStoppedError unless the thread runs."""
+        """Raise EngineStoppedError unless the thread runs, and every device with it."""
         if not self._thread.is_alive():
             raise EngineStoppedError("the engine has stopped; this process must be replaced")
+        if any(lane.lost for lane in self._lanes.values()):
+            raise EngineStoppedError("a device is lost; this process must be replaced")
 
     @property
     def pending(self) -> int:
         """How many requests wait or are under way."""
         return self._pending
 
+    @property
+    def samplers(self) -> dict[str, Sampler]:
+        """By model id; others may look at their trees and tallies."""
+        return {name: lane.sampler for name, lane in self._lanes.items()}
+
     def take(self, served: ServedModel, n: int) -> PooledNames | None:
         """Names for a request that has only an `n`, from the pool; None: it must `generate`."""
-        if served.id != self._default:
+        if served is not self._pooled:
             return None
         taken = self.pool.take(n)
         self._quiet_from = time.monotonic() + QUIET_S
@@ -133,10 +156,11 @@ class Engine:
             ParameterError: a value of it is out of this model's range.
             OverloadedError: too many requests wait already.
             DeadlineExceededError: it has taken too long.
+            DeviceLostError: its device has stopped working.
             EngineStoppedError: the thread does not run.
         """
-        result: Generated = await self._submit(served, served.job(request))
-        return result
+        (generated,) = await self.work_on(served, [served.job(request)])
+        return cast(Generated, generated)
 
     async def score(
         self, served: ServedModel, words: list[str], parameter: str
@@ -154,7 +178,7 @@ class Engine:
         """
         both, lenient = (served.model, served.checkpoint.vocabulary), len(words) > 1
         scoring = Scoring(*both, words, parameter, lenient=lenient)
-        scores = iter(await self._submit(served, scoring))
+        scores = iter((await self.work_on(served, [scoring]))[0])
         return [scoring.faults.get(i) or next(scores) for i in range(len(words))]
 
     async def work_on(self, served: ServedModel, works: Sequence[Job | Scoring]) -> list[Any]:
@@ -165,12 +189,12 @@ class Engine:
                 f"{self._queue_size} requests are under way already; please try again shortly"
             )
         self._pending += 1
-        loop = asyncio.get_running_loop()
+        loop, lane = asyncio.get_running_loop(), self._held[served]
         futures = [loop.create_future() for _ in works]
         timer = loop.call_later(self.deadline_s, self._expire, futures)
         try:
             for work, future in zip(works, futures, strict=True):
-                self._inbox.put((work, Task(served, future)))
+                self._inbox.put((lane, work, Task(future)))
             return await asyncio.gather(*futures)
         finally:
             for future in futures:
@@ -178,20 +202,34 @@ class Engine:
             timer.cancel()
             self._pending -= 1
 
-    async def _submit(self, served: ServedModel, work: Job | Scoring) -> Any:
-        return (await self.work_on(served, [work]))[0]
-
     def _expire(self, futures: "list[asyncio.Future[Any]]") -> None:
         message = f"this was not done in {self.deadline_s:g} s, the most it may take"
         for future in futures:
             if not future.done():
                 future.set_exception(DeadlineExceededError(message))
 
+    def _exchange(self, models: Iterable[ServedModel]) -> _Leisure:
+        """Have lanes for these models; what the thread is to do with its time from now on."""
+        served = {model.id: model for model in models}
+        before, self._lanes = self._lanes, {}
+        for name, share in share_out(self._tree_bytes, served, self._default).items():
+            lane = self._held.get(served[name])
+            if lane is None or lane.tree_bytes != share:
+                tally = before[name].sampler.tally if name in before else None
+                lane = Lane(served[name], share, tally)
+            self._lanes[name] = self._held[served[name]] = lane
+        default = served.get(self._default or "")
+        if default is not self._pooled:
+            ends = default is not None and default.checkpoint.vocabulary.ends
+            self.pool = Pool(self._pool_names if ends else 0)
+            self._pooled = default
+        return _Leisure(self._lanes.get(self._default or ""), default, self.pool)
+
     # ------------------------------------------------ the worker thread
 
     @property
     def _busy(self) -> bool:
-        return bool(self._jobs or self._scorings)
+        return any(lane.busy for lane in tuple(self._active))
 
     @property
     def _patience_s(self) -> float | None:
@@ -202,7 +240,7 @@ class Engine:
 
     @property
     def _filling(self) -> bool:
-        return self._filler is not None and self.pool.wanted
+        return self._filler is not None and self._filler.wanted
 
     def _run(self) -> None:
         while self._receive():
@@ -222,75 +260,40 @@ class Engine:
                 arrived = self._inbox.get(timeout=patience_s)
             except queue.Empty:
                 return True
+            if arrived is _Signal.STOP:
+                return False
             if isinstance(arrived, _Signal):
-                if arrived is _Signal.STOP:
-                    return False
                 continue
             if self._filler:
                 self._filler.stop()
-            work, task = arrived
-            if isinstance(work, Job):
-                self._jobs[work] = task
-                self.samplers[task.served.id].add(work)
-            else:
-                self._scorings[work] = task
-                self._scorers[task.served.id].add(work)
+            if isinstance(arrived, _Leisure):
+                self._plan(arrived)
+                continue
+            lane, work, task = arrived
+            lane.add(work, task)
+            self._active[lane] = None
+
+    def _plan(self, leisure: _Leisure) -> None:
+        lane, served = leisure.lane, leisure.served
+        self._growing = lane if lane and not lane.sampler.grown else None
+        self._filler = PoolFiller(leisure.pool, served, lane) if lane and served else None
 
     def _advance(self) -> None:
         """One character in the rows of every busy model."""
-        self._forget_abandoned()
-        for model_id, sampler in self.samplers.items():
-            if sampler.busy:
-                self._step(model_id, sampler)
-        for model_id, scorer in self._scorers.items():
-            if scorer.busy:
-                self._score(model_id, scorer)
+        for lane in tuple(self._active):
+            for outcomes in lane.step():
+                settle(outcomes)
+            if not lane.busy:
+                del self._active[lane]
+            if lane.lost:
+                self.on_lost()
 
-    def _grow(self, sampler: Sampler) -> None:
-        """One step towards a full tree, so short that a request which comes meanwhile can wait."""
-        try:
-            sampler.grow()
-        except Exception:  # requests will tell what is wrong
-            logger.exception("the default model failed while its prefix tree was filled")
-            sampler.clear()
+    def _grow(self, lane: Lane) -> None:
+        """One step towards a full tree, so short that a request which comes can wait for it."""
+        if not lane.grow():
             self._growing = None
-        else:
-            self._growing = None if sampler.grown else sampler
 
     def _fill(self, filler: PoolFiller) -> None:
         """One step towards a full pool, likewise."""
-        try:
-            filler.step()
-        except Exception:
-            logger.exception("the default model failed while its pool was filled")
-            self.samplers[filler.model_id].clear()
+        if not filler.step():
             self._filler = None
-
-    def _forget_abandoned(self) -> None:
-        """Drop the work of requests that no one awaits any more."""
-        for job in [job for job, task in self._jobs.items() if task.abandoned]:
-            self.samplers[self._jobs.pop(job).served.id].remove(job)
-        for scoring in [one for one, task in self._scorings.items() if task.abandoned]:
-            self._scorers[self._scorings.pop(scoring).served.id].remove(scoring)
-
-    def _step(self, model_id: str, sampler: Sampler) -> None:
-        try:
-            results = [(job, job.result()) for job in sampler.step()]
-        except Exception as error:  # the thread must live on, whatever a model does
-            logger.exception("model %s failed while drawing", model_id)
-            sampler.clear()  # makes no tensor: a device that is lost could not give one
-            failed = [job for job, task in self._jobs.items() if task.served.id == model_id]
-            settle([Outcome(self._jobs.pop(job), error=error) for job in failed])
-            return
-        settle([Outcome(self._jobs.pop(job), result) for job, result in results])
-
-    def _score(self, model_id: str, scorer: Scorer) -> None:
-        try:
-            results = [(scoring, scoring.result()) for scoring in scorer.step()]
-        except Exception as error:  # as above
-            logger.exception("model %s failed while scoring", model_id)
-            scorer.clear()
-            failed = [one for one, task in self._scorings.items() if task.served.id == model_id]
-            settle([Outcome(self._scorings.pop(scoring), error=error) for scoring in failed])
-            return
-        settle([Outcome(self._scorings.pop(scoring), result) for scoring, result in results])

@@ -126,6 +126,14 @@ class EngineStoppedError(NamewrightError):
     """The thread that draws and scores is not running; only a new process helps."""
 
 
+class DeviceLostError(NamewrightError):
+    """The device of a model has stopped working; what it was to do is not done."""
+
+
+class DrainingError(NamewrightError):
+    """The process is about to end: it still answers, but nothing new should be sent to it."""
+
+
 class UnsupportedMediaTypeError(NamewrightError):
     """A body in another format than JSON."""
 
@@ -138,6 +146,8 @@ STATUS: dict[type[NamewrightError], int] = {
     FingerprintMismatchError: 409,
     UnsupportedMediaTypeError: 415,
     ParameterError: 422,
+    DeviceLostError: 503,
+    DrainingError: 503,
     OverloadedError: 503,
     EngineStoppedError: 503,
     DeadlineExceededError: 504,

@@ -16,8 +16,8 @@ from typing import Literal
 
 from app.catalog import ServedModel
 from app.encoding import encode
+from app.lanes import Lane
 from models.conditions import Conditions
-from models.generation import Sampler
 from models.randomness import draw_seed
 from models.request import MAX_NAMES, Generated, GenerationRequest, Job
 
@@ -119,31 +119,43 @@ class PoolFiller:
     Args:
         pool: to be filled.
         served: by this model.
-        sampler: of that model; it must have no other jobs during a step.
+        lane: of that model; it must have no other work during a step.
     """
 
-    def __init__(self, pool: Pool, served: ServedModel, sampler: Sampler) -> None:
+    def __init__(self, pool: Pool, served: ServedModel, lane: Lane) -> None:
         self._pool = pool
-        self.model_id = served.id
         self._served = served
-        self._sampler = sampler
+        self._lane = lane
         self._job: Job | None = None
 
-    def step(self) -> None:
-        """A step of the sampler."""
-        if not self._job:
-            conditions = Conditions(unsafe=self._served.unsafe(None))
-            request = GenerationRequest(
-                draw_seed(), self._pool.stretch, scores=False, conditions=conditions
-            )
-            self._job = self._served.job(request)
-            self._sampler.add(self._job)
-        if self._job in self._sampler.step():
-            self._pool.add(self._job.request, self._job.result())
+    @property
+    def wanted(self) -> bool:
+        """Whether the pool has room."""
+        return self._pool.wanted
+
+    def step(self) -> bool:
+        """A step of the sampler; returns whether there can be another."""
+        sampler = self._lane.sampler
+        try:
+            if not self._job:
+                conditions = Conditions(unsafe=self._served.unsafe(None))
+                request = GenerationRequest(
+                    draw_seed(), self._pool.stretch, scores=False, conditions=conditions
+                )
+                self._job = self._served.job(request)
+                sampler.add(self._job)
+            if self._job in sampler.step():
+                self._pool.add(self._job.request, self._job.result())
+                self._job = None
+        except Exception as error:  # requests will tell what is wrong
+            self._lane.failed("its pool was filled", error)
+            sampler.clear()
             self._job = None
+            return False
+        return True
 
     def stop(self) -> None:
         """Make way for a request; a stretch that was begun is given up."""
         if self._job:
-            self._sampler.remove(self._job)
+            self._lane.sampler.remove(self._job)
             self._job = None

@@ -4,14 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from app.catalog import ServedModel
-
 
 @dataclass(frozen=True)
 class Task:
-    """Whose work it is: the model and the future that awaits the result."""
+    """Whose work it is: the future that awaits the result."""
 
-    served: ServedModel
     future: "asyncio.Future[Any]"
 
     @property

@@ -39,6 +39,7 @@ class Sampler:
         model: in eval mode, float64, on its device.
         vocabulary: the model's.
         tree_bytes: for distributions that are kept, >= 0.
+        tally: to be counted on, one that has been begun; None: one of its own.
 
     Attributes:
         tree: these distributions.
@@ -46,7 +47,11 @@ class Sampler:
     """
 
     def __init__(
-        self, model: LanguageModel, vocabulary: Vocabulary, tree_bytes: int = TREE_BYTES
+        self,
+        model: LanguageModel,
+        vocabulary: Vocabulary,
+        tree_bytes: int = TREE_BYTES,
+        tally: Tally | None = None,
     ) -> None:
         self._size = len(vocabulary)
         self.tree: PrefixTree | ContextTable = (
@@ -54,7 +59,7 @@ class Sampler:
             if fits(model, tree_bytes)
             else PrefixTree(model, tree_bytes)
         )
-        self.tally = Tally()
+        self.tally = Tally() if tally is None else tally
         self._jobs: deque[Job] = deque()  # whose names are drawn, some to be passed over
         self._rare = RareJobs(model, vocabulary, self.tree)
         self._names = NamesInFlight(_SLOTS, longest_name(model, vocabulary), vocabulary)

@@ -58,16 +58,15 @@ def test_a_scoring_that_no_one_awaits_any_more_is_dropped(served: ServedModel) -
     async def ask() -> None:
         engine = Engine([served], queue_size=10)
         engine.start()
-        scorer = engine._scorers[served.id]
         task = asyncio.create_task(engine.score(served, LONG * 100, "words"))
-        while not scorer.busy:
+        while not engine._busy:
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         (found,) = await engine.score(served, ["ab"], "words")
         assert found.word == "ab"
-        assert not scorer.busy
+        assert not engine._busy
         engine.stop()
 
     asyncio.run(ask())

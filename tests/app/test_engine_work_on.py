@@ -62,7 +62,7 @@ def test_works_that_no_one_awaits_any_more_are_all_dropped(served: ServedModel) 
                 await answer
         assert len((await engine.generate(served, GenerationRequest(1, n=5))).names) == 5
         engine.stop()
-        assert not engine._jobs
+        assert not engine._busy
 
     asyncio.run(ask())
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.catalog import ServedModel
+from app.lanes import Lane
 from app.pool import Pool, PooledNames, PoolFiller
 from models.checkpoint import load_checkpoint
-from models.generation import Sampler, generate
+from models.generation import generate
 from models.request import Generated, GeneratedName, GenerationRequest
 
 
@@ -21,7 +22,7 @@ def served(make_checkpoint: Callable[..., Path]) -> ServedModel:
 @pytest.fixture
 def filler(served: ServedModel) -> Callable[[Pool], PoolFiller]:
     def make(pool: Pool) -> PoolFiller:
-        return PoolFiller(pool, served, Sampler(served.model, served.checkpoint.vocabulary))
+        return PoolFiller(pool, served, Lane(served, 0))
 
     return make
 
@@ -99,12 +100,12 @@ def test_more_names_than_any_stretch_has_leave_the_pool_as_it_is(
 def test_a_stretch_that_is_given_up_half_drawn_leaves_the_sampler_free(
     served: ServedModel,
 ) -> None:
-    pool, sampler = Pool(1000), Sampler(served.model, served.checkpoint.vocabulary)
-    filler = PoolFiller(pool, served, sampler)
+    pool, lane = Pool(1000), Lane(served, 0)
+    filler = PoolFiller(pool, served, lane)
     filler.step()
-    assert sampler.busy
+    assert lane.sampler.busy
     filler.stop()
-    assert not sampler.busy
+    assert not lane.sampler.busy
     fill(pool, filler)
     assert pool.take(1000)
 
