@@ -1,27 +1,19 @@
 """python -m app: serve, as the NAMEWRIGHT_ environment says; draw names offline; make a key."""
 
-import asyncio
+import logging.config
 import signal
+import socket
 import sys
-from contextlib import ExitStack, suppress
-from typing import cast
+from contextlib import ExitStack
 
-import uvicorn
 from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 
 from app import key_command
-from app.limits import Limits
+from app.listening import bind
 from app.logs import log_config
-from app.protocol import ProtocolFactory
 from app.settings import Settings
-from app.workers import Workers
 from models.errors import NamewrightError
-
-HELD_UP_S = 30
-"""Before a worker that says nothing counts as hung and is replaced, its requests lost: on a
-machine that is short of cores a busy one can be silent for more than uvicorn's 5 seconds."""
-
 
 USAGE = """usage: python -m app [serve]
        python -m app generate [options]; --help lists them
@@ -56,55 +48,37 @@ def main(arguments: list[str]) -> int:
 
 def _serve(settings: Settings) -> int:
     """Serve until a signal; returns the exit status."""
-    # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
+    # Until there is more to end than this, and something to load again.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    limits = Limits(
-        max_body_bytes=settings.max_body_bytes,
-        receive_timeout_s=settings.receive_timeout_s,
-        send_timeout_s=settings.send_timeout_s,
-    )
-    config = uvicorn.Config(
-        "app.main:create_app_from_environment",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_level=settings.log_level,
-        log_config=log_config(settings.log_format),
-        server_header=False,
-        timeout_graceful_shutdown=settings.shutdown_timeout_s,
-        timeout_worker_healthcheck=HELD_UP_S,
-        http=cast(type[asyncio.Protocol], ProtocolFactory(limits)),  # it only calls it
-        ws="none",
-    )
-    return _serve_alone(config) if settings.workers == 1 else _serve_by_workers(config, settings)
-
-
-def _serve_alone(config: uvicorn.Config) -> int:
-    server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):
-        server.run()
-    return 0 if server.started else STARTUP_FAILURE
-
-
-def _serve_by_workers(config: uvicorn.Config, settings: Settings) -> int:
-    # Here, so that one process alone does without.
-    from app.metrics_folder import served_metrics, shared_metrics, shared_registry
-
-    # uvicorn.run would return as if all were well when no worker could start.
-    supervisor = Workers(config, sockets=[config.bind_socket()])
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with ExitStack() as within:
-            within.enter_context(shared_metrics())
-            if registry := shared_registry():
-                port = settings.metrics_port
-                within.enter_context(served_metrics(settings.host, port, registry))
-            supervisor.run()
+        listener = bind(settings.host, settings.port)
+        return (_serve_alone if settings.workers == 1 else _serve_by_workers)(settings, listener)
     except NamewrightError as error:
         sys.stderr.write(f"error: cannot start: {error}\n")
         return STARTUP_FAILURE
-    failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
-    return STARTUP_FAILURE if failed else 0
+
+
+def _serve_alone(settings: Settings, listener: socket.socket) -> int:
+    from app.server import Server
+
+    Server(settings).run([listener])
+    return 0
+
+
+def _serve_by_workers(settings: Settings, listener: socket.socket) -> int:
+    # Here, so that one process alone does without.
+    from app.metrics_folder import served_metrics, shared_metrics, shared_registry
+    from app.workers import Workers
+
+    logging.config.dictConfig(log_config(settings.log_format))
+    logging.getLogger("uvicorn.error").setLevel(settings.log_level.upper())
+    with ExitStack() as within:
+        within.enter_context(shared_metrics())
+        if registry := shared_registry():
+            port = settings.metrics_port
+            within.enter_context(served_metrics(settings.host, port, registry))
+        return Workers(settings, listener).run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -56,6 +56,12 @@ class ServedModel:
         """Raise FingerprintMismatchError unless it is `pinned`, or nothing is."""
         if pinned is not None and pinned != self.checkpoint.fingerprint:
             raise FingerprintMismatchError(self.id, self.checkpoint.fingerprint)
+
+    def equals(self, other: "ServedModel") -> bool:
+        """Whether another one, loaded from the same folder, is the same in every respect."""
+        same = replace(other.checkpoint, model=self.model) == self.checkpoint  # by fingerprint
+        beside = other.device, other.unsafe_words, other.safe
+        return same and beside == (self.device, self.unsafe_words, self.safe)
 
     @property
     def model(self) -> LanguageModel:
@@ -115,17 +121,29 @@ class Catalog:
         return found
 
 
-def load_catalog(settings: Settings) -> Catalog:
+def load_catalog(
+    settings: Settings, before: Catalog | None = None, device: str | None = None
+) -> Catalog:
     """Load what the settings name.
+
+    Args:
+        settings: the service's.
+        before: what was loaded earlier. All is read and verified again, but a model that has
+            not changed is the same object.
+        device: where to run them; None: as the settings say.
 
     Raises:
         StartupError: there is nothing to serve, or the default model or CUDA is missing.
         CheckpointError: a checkpoint is not in order; nothing is served then.
         WordListError: the list of unsafe words is not in order.
     """
-    device = _device(settings.device)
+    device = device or _device(settings.device)
     words = load_unsafe_words(settings.unsafe_words)
-    loaded = {path.name: _load(path, device, words, settings) for path in _folders(settings)}
+    known = before.models if before else {}
+    loaded = {}
+    for path in _folders(settings):
+        served, old = _load(path, device, words, settings), known.get(path.name)
+        loaded[path.name] = old if old is not None and old.equals(served) else served
     if settings.default_model not in loaded:
         raise StartupError(
             f"NAMEWRIGHT_DEFAULT_MODEL is {settings.default_model!r}; "

@@ -68,7 +68,7 @@ class Engine:
         deadline_s: seconds that a request may take.
 
     Attributes:
-        deadline_s: as given.
+        queue_size, deadline_s: as given.
         pool: names that are ready; others may look at how many.
         on_lost: called by the thread when the device of a model has stopped working.
     """
@@ -82,7 +82,7 @@ class Engine:
         pool_names: int = 0,
         deadline_s: float = 10,
     ) -> None:
-        self._queue_size = queue_size
+        self.queue_size = queue_size
         self.deadline_s = deadline_s
         self._tree_bytes = tree_bytes
         self._default = default
@@ -184,9 +184,9 @@ class Engine:
     async def work_on(self, served: ServedModel, works: Sequence[Job | Scoring]) -> list[Any]:
         """Results of work made for a model, in one place of the queue; raises as `generate`."""
         self.check_alive()
-        if self._pending >= self._queue_size:
+        if self._pending >= self.queue_size:
             raise OverloadedError(
-                f"{self._queue_size} requests are under way already; please try again shortly"
+                f"{self.queue_size} requests are under way already; please try again shortly"
             )
         self._pending += 1
         loop, lane = asyncio.get_running_loop(), self._held[served]

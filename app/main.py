@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -17,8 +17,8 @@ from app.key_ring import ring_of
 from app.metrics import Metrics
 from app.metrics_folder import served_metrics, shared_registry
 from app.openapi import PROBLEM_RESPONSES, TAGS
-from app.parent import follow_parent
 from app.rate_limits import limiter_of
+from app.reloading import Reloader
 from app.routes import (
     compare,
     completions,
@@ -52,8 +52,18 @@ beginning of `n=100`; `offset` jumps anywhere in the stream. Every error is one
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; models are loaded when its lifespan begins."""
+def create_app(
+    settings: Settings,
+    shutdown: Shutdown | None = None,
+    turn: Callable[[], Awaitable[None]] | None = None,
+) -> FastAPI:
+    """The application; models are loaded when its lifespan begins.
+
+    Args:
+        settings: the service's.
+        shutdown: tells it of the end of the process; None: nothing does.
+        turn: awaited once all is loaded, before the application says that it has started.
+    """
 
     keys, limiter = ring_of(settings), limiter_of(settings)
 
@@ -75,24 +85,24 @@ def create_app(settings: Settings) -> FastAPI:
             pool_names=settings.pool_names,
             deadline_s=settings.deadline_s,
         )
-        app.state.engine.start()
-        observed.describe(catalog)
-        for served in app.state.catalog.models.values():
+        for served in catalog.models.values():
             logger.info("serving %s on %s", served.id, served.device)
             if served.safe and not served.safe_by_default:
                 logger.warning("NAMEWRIGHT_SAFE is not for running text: not for %s", served.id)
-        app.state.shutdown = Shutdown()
+        app.state.reloader = Reloader(settings, app.state, observed)
         # Of several workers it is the parent's.
         own_port = settings.metrics_port if settings.workers == 1 else 0
-        with (
-            app.state.shutdown.watch_signals(),
-            served_metrics(settings.host, own_port, observed.registry),
-        ):
-            async with observed.watch(app.state.engine):
-                yield
+        with served_metrics(settings.host, own_port, observed.registry):
+            async with app.state.reloader.watch():
+                if turn:
+                    await turn()
+                app.state.engine.start()
+                observed.describe(app.state.catalog)
+                async with observed.watch(app.state.engine):
+                    yield
         app.state.engine.stop()
 
-    observed = Metrics(settings.queue_size)
+    observed = Metrics()
     app = EdgedApp(
         wrappers(settings, observed, keys, limiter),
         keyed=keys is not None,
@@ -108,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     add_error_handlers(app)
     app.state.metrics = observed
+    app.state.shutdown = shutdown or Shutdown()
     app.state.shared_metrics = shared_registry()
     app.state.max_body_bytes = settings.max_body_bytes
     generate.add_generate(app)
@@ -117,9 +128,3 @@ def create_app(settings: Settings) -> FastAPI:
     ):  # fmt: skip
         app.include_router(module.router)
     return app
-
-
-def create_app_from_environment() -> FastAPI:
-    """What uvicorn calls in each worker."""
-    follow_parent()
-    return create_app(Settings())

@@ -40,13 +40,9 @@ _COUNTED = {
 
 
 class Metrics:
-    """The metrics of one process.
+    """The metrics of one process."""
 
-    Args:
-        queue_size: requests that may be under way; a gauge, to hold others against.
-    """
-
-    def __init__(self, queue_size: int) -> None:
+    def __init__(self) -> None:
         disable_created_metrics()  # of each counter; workers that share a folder have none either
         self.registry = CollectorRegistry()
         self._requests = self._counter(
@@ -66,7 +62,7 @@ class Metrics:
         self._pending = self._gauge(
             "namewright_engine_pending", "Requests that wait for the engine or are in it"
         )
-        self._gauge("namewright_engine_queue_size", "Most that may").set(queue_size)
+        self._queue_size = self._gauge("namewright_engine_queue_size", "Most that may")
         self._pool = self._gauge("namewright_pool_names", "Names that are ready")
         self._counts = {
             field: self._counter(name, text, "model") for field, (name, text) in _COUNTED.items()
@@ -80,27 +76,39 @@ class Metrics:
         self._memory = self._gauge("namewright_memory_bytes", "Resident memory")
         self._descriptors = self._gauge("namewright_open_descriptors", "Files and sockets open")
         self._threads = self._gauge("namewright_threads", "Threads")
+        self._reloads = self._counter(
+            "namewright_reloads", "Checkpoints loaded again, by outcome", "outcome"
+        )
+        self._build_info = self._constant(
+            "namewright_build_info", "What runs", "version", "sampler_version", "python", "torch"
+        )
+        self._model_info = self._constant(
+            "namewright_model_info", "What is served", "model", "fingerprint", "architecture",
+            "device", "default",
+        )  # fmt: skip
+        self._described: set[tuple[str, ...]] = set()
         # Of what others count: by (model, field) its tally, by ("", status) what was refused.
         self._seen: dict[tuple[str, str], int] = {}
 
     def describe(self, catalog: Catalog) -> None:
-        """Say what is served; once, after it was loaded."""
-        build = self._constant(
-            "namewright_build_info", "What runs", "version", "sampler_version", "python", "torch"
-        )
-        build.labels(
+        """Say what is served from now on."""
+        self._build_info.labels(
             version("namewright"), SAMPLER_VERSION, platform.python_version(), torch.__version__
         ).set(1)
-        model = self._constant(
-            "namewright_model_info", "What is served", "model", "fingerprint", "architecture",
-            "device", "default",
-        )  # fmt: skip
-        for served in catalog.models.values():
-            checkpoint = served.checkpoint
-            model.labels(
-                served.id, checkpoint.fingerprint, checkpoint.architecture, served.device,
-                str(served.id == catalog.default).lower(),
-            ).set(1)  # fmt: skip
+        now = {
+            (
+                served.id, served.checkpoint.fingerprint, served.checkpoint.architecture,
+                served.device, str(served.id == catalog.default).lower(),
+            )
+            for served in catalog.models.values()
+        }  # fmt: skip
+        for labels in self._described | now:  # files that workers share forget no labels
+            self._model_info.labels(*labels).set(labels in now)
+        self._described |= now
+
+    def reloaded(self, outcome: str) -> None:
+        """Checkpoints were to be loaded again, and that is `done` or `failed`."""
+        self._reloads.labels(outcome).inc()
 
     def begin(self) -> None:
         """A request has come."""
@@ -125,6 +133,7 @@ class Metrics:
     def look_at(self, engine: Engine) -> None:
         """Bring up to date what is counted elsewhere."""
         self._pending.set(engine.pending)
+        self._queue_size.set(engine.queue_size)  # not yet in a spare, which has no queue
         self._pool.set(len(engine.pool))
         for model, sampler in engine.samplers.items():
             for field, now in asdict(sampler.tally).items():

@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 
 from app.errors import StartupError
 
-_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Of the environment: the folder."""
 
 
 class AllWorkers(Collector):
@@ -40,7 +41,7 @@ class AllWorkers(Collector):
 
 def shared_registry() -> CollectorRegistry | None:
     """The metrics of all workers; None where there is one process alone."""
-    folder = os.environ.get(_VARIABLE)
+    folder = os.environ.get(VARIABLE)
     if folder is None:
         return None
     registry = CollectorRegistry()
@@ -59,11 +60,11 @@ def shared_metrics() -> Iterator[None]:
         folder = tempfile.mkdtemp(prefix="namewright-metrics-")
     except OSError as error:
         raise StartupError(f"the metrics of several workers need a folder: {error}") from error
-    os.environ[_VARIABLE] = folder
+    os.environ[VARIABLE] = folder
     try:
         yield
     finally:
-        del os.environ[_VARIABLE]
+        del os.environ[VARIABLE]
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -252,11 +252,11 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._refuse(RefusedError(408, f"the request was not complete in {timeout_s:g} s"))
 
     def shutdown(self) -> None:
-        """The process ends."""
-        if self._stage is _Stage.REFUSED:
+        """The process ends; a request that has begun to come is answered first."""
+        if self._stage in (_Stage.IDLE, _Stage.REFUSED):
             self.transport.close()
-        else:
-            super().shutdown()
+        elif self._stage is not _Stage.HEAD:
+            self.cycle.keep_alive = False
 
     # Refusing
 

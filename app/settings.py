@@ -116,11 +116,23 @@ class Settings(BaseSettings):
         description="Where that is counted: memory://, or the address of a Redis.",
         pattern=r"^(memory://|(redis|rediss|redis\+unix)://.+)$",
     )
+    spares: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="Of several workers: loaded processes that wait to replace one that dies.",
+    )
+    drain_s: float = Field(
+        default=2,
+        ge=0,
+        le=300,
+        description="Seconds after SIGTERM in which the service is unready and still answers.",
+    )
     shutdown_timeout_s: int = Field(
-        default=5,
+        default=20,
         ge=1,
         le=300,
-        description="Seconds that requests under way have after SIGTERM before they are cut off.",
+        description="Seconds that requests under way have then before they are cut off.",
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines as text, or a JSON object each."

@@ -7,7 +7,8 @@ import torch
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
-from app.dependencies import CurrentEngine, check_query
+from app.dependencies import CurrentEngine, CurrentShutdown, check_query
+from app.errors import DrainingError
 from app.openapi import problems
 from app.schemas import StatusAnswer, VersionAnswer
 from models.checkpoint import SAMPLER_VERSION
@@ -28,9 +29,21 @@ async def livez(engine: CurrentEngine) -> JSONResponse:
     return JSONResponse({"status": "alive"})
 
 
-@router.get("/readyz", summary="Ready?", operation_id="readyz", response_model=StatusAnswer)
-async def readyz() -> JSONResponse:
-    """Models are loaded and verified: the server accepts no connection before that."""
+@router.get(
+    "/readyz",
+    summary="Ready?",
+    operation_id="readyz",
+    response_model=StatusAnswer,
+    responses=problems(503),
+)
+async def readyz(engine: CurrentEngine, shutdown: CurrentShutdown) -> JSONResponse:
+    """Models are loaded and verified: the server accepts no connection before that.
+
+    A 503 asks for requests to be sent elsewhere: the process is about to end, or must.
+    """
+    if shutdown.draining:
+        raise DrainingError("this process is about to end; please ask another one")
+    engine.check_alive()
     return JSONResponse({"status": "ready"})
 
 

@@ -63,12 +63,16 @@ def launch(log: Path, **environment: object) -> "subprocess.Popen[bytes]":
     Args:
         log: written anew.
         environment: each setting without its NAMEWRIGHT_; no others are inherited, and
-            TREE_MEMORY_MB and POOL_NAMES are small if not given, and DEADLINE_S is long.
+            TREE_MEMORY_MB and POOL_NAMES are small if not given, DEADLINE_S is long, and there
+            is neither a spare worker nor a time in which it is unready.
     """
     inherited = {key: value for key, value in os.environ.items() if "NAMEWRIGHT_" not in key}
     # A tree and a pool of the default sizes are filled for minutes, on the cores that the
     # tests need; and a slow machine is no failure.
-    settings = {"TREE_MEMORY_MB": 4, "POOL_NAMES": 2000, "DEADLINE_S": 60} | environment
+    settings = {
+        "TREE_MEMORY_MB": 4, "POOL_NAMES": 2000, "DEADLINE_S": 60, "SPARES": 0, "DRAIN_S": 0,
+        **environment,
+    }  # fmt: skip
     given = {f"NAMEWRIGHT_{key}": str(value) for key, value in settings.items()}
     with log.open("wb") as stderr:
         return subprocess.Popen(

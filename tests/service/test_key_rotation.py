@@ -75,7 +75,7 @@ def test_a_bad_file_leaves_the_keys_and_is_told_by_its_line(
     replace(keys, ALICE)
     with serve(API_KEYS_FILE=keys, API_KEYS=entry(STEADY), WORKERS=workers, **ALONE) as service:
         deadline = time.monotonic() + PATIENCE_S
-        while service.log.read_text().count("startup complete") < workers:
+        while service.log.read_text().count("listening on") < workers:
             assert time.monotonic() < deadline, service.log.read_text()
             time.sleep(0.05)  # a worker that meets a bad file as it starts does not start
         keys.write_text(f"# new\n{entry(BOB)}\nnw_plain-key\n")

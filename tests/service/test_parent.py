@@ -60,12 +60,12 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_serves_on(tmp_path: 
         base_url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base_url, trust_env=False) as client:
             await_ready(client, process, log)
-        await_line(log, "startup complete", 2)
+        await_line(log, "listening on", 2)
         deadline = time.monotonic() + START_LIMIT_S
         victim = workers(process.pid)[0]
         os.kill(victim, signal.SIGKILL)
         answered = 0
-        while log.read_text().count("Application startup complete") < 3:
+        while log.read_text().count("listening on") < 3:
             assert time.monotonic() < deadline
             try:
                 assert httpx.get(f"{base_url}/generate?n=1", trust_env=False).status_code == 200
@@ -81,6 +81,33 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_serves_on(tmp_path: 
     assert_nothing_left(process.pid, log)
 
 
+def test_a_spare_takes_the_place_of_a_worker_that_was_killed_and_gets_a_successor(
+    tmp_path: Path,
+) -> None:
+    log, port = tmp_path / "log", free_port()
+    process = launch(log, PORT=port, **SETTINGS, SPARES=1)
+    try:
+        base_url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=base_url, trust_env=False) as client:
+            await_ready(client, process, log)
+        for round_ in range(3):
+            await_line(log, "Waiting for application startup", 3 + round_)
+            first, *_ = workers(process.pid)
+            deadline = time.monotonic() + START_LIMIT_S
+            while len(workers(process.pid)) < 3 or log.read_text().count("serving") < 3 + round_:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            os.kill(first, signal.SIGKILL)
+            await_line(log, "listening on", 3 + round_)
+            for _ in range(3):
+                assert httpx.get(f"{base_url}/generate?n=1", trust_env=False).status_code == 200
+        assert log.read_text().count("has ended: by signal 9") == 3
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_LIMIT_S) == 0
+    assert_nothing_left(process.pid, log)
+
+
 def test_a_replacement_that_cannot_start_ends_no_worker_that_serves(tmp_path: Path) -> None:
     log, port, keys = tmp_path / "log", free_port(), tmp_path / "keys"
     keyed.replace(keys, keyed.ALICE)
@@ -89,17 +116,17 @@ def test_a_replacement_that_cannot_start_ends_no_worker_that_serves(tmp_path: Pa
         base_url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base_url, trust_env=False) as client:
             await_ready(client, process, log)
-        await_line(log, "startup complete", 2)
+        await_line(log, "listening on", 2)
         keys.write_text("not a hash\n")
         os.kill(workers(process.pid)[0], signal.SIGKILL)
-        await_line(log, "not so: 1 serve on", 1)
+        await_line(log, "1 serve on", 1)
         for _ in range(3):
             answer = httpx.get(
                 f"{base_url}/generate?n=1", headers=keyed.bearer(keyed.ALICE), trust_env=False
             )
             assert answer.status_code == 200
         keyed.replace(keys, keyed.ALICE)
-        await_line(log, "startup complete", 3)
+        await_line(log, "listening on", 3)
         assert len(workers(process.pid)) == 2
     finally:
         process.send_signal(signal.SIGTERM)
