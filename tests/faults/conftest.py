@@ -1,14 +1,14 @@
 """The service under trial, questions whose answers are known, and the report."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from app.settings import Settings
-from tests.faults.questions import Question, ask, distinct, mixed
+from tests.faults.questions import Known, ask, distinct, mixed
 from tests.faults.report import Report
 from tests.faults.scale import FULL, scaled
 from tests.service.conftest import Serve, Service, serving
@@ -43,26 +43,17 @@ def serve(tmp_path: Path) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def at_rest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that nothing else asks than what the answers of questions are."""
-    with serving(tmp_path_factory.mktemp("at_rest") / "log", TREE_MEMORY_MB=4) as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def distinct_questions(at_rest: Service) -> list[Question]:
-    """Twenty names each, of the default model, with their answers."""
-    return ask(at_rest.port, distinct(scaled(2000, least=50)))
-
-
-@pytest.fixture(scope="session")
-def mixed_questions(at_rest: Service) -> list[Question]:
-    """Of all kinds that are quick, with their answers."""
-    return ask(at_rest.port, mixed(scaled(2000, least=50)))
+def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
+    """Questions with their answers, of a service that nothing else has asked."""
+    number = scaled(2000, least=20)
+    with serving(tmp_path_factory.mktemp("at_rest") / "log") as service:
+        return Known(ask(service.port, distinct(number)), ask(service.port, mixed(number)))
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep whether a test has passed, for its report."""
     outcome = yield
     if call.when == "call":

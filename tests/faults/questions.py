@@ -10,6 +10,7 @@ import http.client
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import NamedTuple
 
 _SCORED = ("emma", "olivia", "zzyzx", "andrejq", "q", "maximilian", "annabella", "xu")
 
@@ -27,6 +28,18 @@ class Question:
     path: str
     sent: bytes
     body: bytes | None = None
+
+
+class Known(NamedTuple):
+    """Questions with their answers.
+
+    Attributes:
+        distinct: twenty names each, of the default model.
+        mixed: of all kinds that are quick.
+    """
+
+    distinct: list[Question]
+    mixed: list[Question]
 
 
 def get(path: str) -> bytes:

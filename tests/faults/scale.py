@@ -4,7 +4,7 @@ import os
 
 SCALE = float(os.environ.get("FAULTS_SCALE", "0.01"))
 FULL = SCALE >= 0.1
-"""Whether figures mean anything; if not, the service is as other tests have it, to be ready soon."""
+"""Whether figures mean anything. If not, the service is as other tests have it, ready soon."""
 
 
 def scaled(count: int, least: int = 1) -> int:
