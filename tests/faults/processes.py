@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.service.conftest import members
+from tests.faults.report import Report
+from tests.faults.scale import FULL
+from tests.service.conftest import Service, members
 
+REST_S = 600
+"""At most, for the tree and the pool of the default sizes to be full."""
 _QUIET_CPU = 0.1
 """Seconds of CPU a second, below which nothing is filled any more."""
+
+_TIME_WAIT, _LISTEN = "06", "0A"
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,28 @@ def _of_process(folder: Path) -> tuple[float, int, int, float]:
     )
 
 
-def await_idle(group: int, limit_s: float) -> bool:
-    """Wait until a group does nothing of its own, its tree and its pool full; or give up."""
-    deadline = time.monotonic() + limit_s
-    before = Usage.of(group).cpu_s
-    while time.monotonic() < deadline:
-        time.sleep(1)
-        now = Usage.of(group).cpu_s
-        if now - before < _QUIET_CPU:
-            return True
+def rest(service: Service, report: Report) -> None:
+    """Wait until a service does nothing of its own, its tree and its pool full; in small, not."""
+    let_go(service)
+    deadline = time.monotonic() + REST_S
+    now = Usage.of(service.process.pid).cpu_s
+    quiet = False
+    while FULL and not quiet and time.monotonic() < deadline:
         before = now
-    return False
+        time.sleep(1)
+        now = Usage.of(service.process.pid).cpu_s
+        quiet = now - before < _QUIET_CPU
+    report.add("at rest before", "yes" if quiet else "no", "yes")
+
+
+def let_go(service: Service) -> None:
+    """End the connection that the service's own client keeps open, so that it is not counted."""
+    assert service.client.get("/livez", headers={"Connection": "close"}).status_code == 200
+
+
+def connections(port: int) -> int:
+    """Those to a port of 127.0.0.1 that its listener still has."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    parts = [line.split() for line in lines]
+    mine = [state for _, local, _, state, *_ in parts if local.endswith(f":{port:04X}")]
+    return sum(state not in (_TIME_WAIT, _LISTEN) for state in mine)
