@@ -1,11 +1,13 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
 # make fuzz    ask for all that OpenAPI describes, and more (EXAMPLES=500 an operation)
+# make faults  prove that it keeps working under load, overload and bad clients (SCALE=0.1: less)
 # make train   fit the bundled models again, and make docs/models.md (hours)
 # make clean   remove the environment
 
 PYTHON ?= python3
 EXAMPLES ?= 500
+SCALE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -17,7 +19,7 @@ FIT = $(BIN)/python -m training fit
 ON_TWO = bigram neural-bigram ngram bow rnn gru lstm transformer mixture gru-ngram
 ON_THREE = mlp cnn
 
-.PHONY: serve test check lint fuzz bench bench-training train clean
+.PHONY: serve test check lint fuzz faults bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
@@ -37,6 +39,12 @@ lint: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.fuzz $(EXAMPLES)
+
+# One after the other: each loads every core. Then what was measured, whether all has passed or not.
+faults: $(VENV)/dev.stamp
+	rm -f build/faults.jsonl
+	FAULTS_SCALE=$(SCALE) $(BIN)/pytest tests/faults; \
+	passed=$$?; $(BIN)/python -m tests.faults; exit $$passed
 
 # The trees are not filled to the end, so that it takes some ten minutes; see benchmarks/README.md.
 bench: $(VENV)/bench.stamp

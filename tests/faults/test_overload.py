@@ -1,0 +1,71 @@
+"""Four times what the service can do: it does as much as ever, and says so to the others."""
+
+import asyncio
+import time
+
+import pytest
+import uvloop
+
+from tests.faults.ledger import Ledger, percentile
+from tests.faults.load import Load
+from tests.faults.processes import rest
+from tests.faults.questions import Known, Question, get
+from tests.faults.report import Report
+from tests.faults.saturation import probe, recovered_at, saturate
+from tests.faults.scale import scaled, scaled_s
+from tests.service.conftest import Serve
+
+TIMES = 4
+LIVEZ = [Question("/livez", get("/livez"), b'{"status":"alive"}')]
+A_SECOND = 20.0
+"""Requests of the probe that knows how fast the service is at rest."""
+
+
+async def overload(port: int, known: Known, report: Report) -> None:
+    """All of it, from rest to rest."""
+    peak = await saturate(port, known.distinct, scaled_s(10))
+    await asyncio.sleep(scaled_s(5))
+    rest = await probe(port, known.distinct, scaled_s(20), A_SECOND)
+    level_s = percentile(rest.series[200].seconds, 99)
+    crowd, livez = Ledger(known.distinct), Ledger(LIVEZ)
+    # More than the queue has places for, or nobody would be refused.
+    connections = scaled(1000, least=400)
+    async with (
+        Load(port, livez, connections=1, rate=10),
+        Load(port, crowd, connections=connections, rate=TIMES * peak),
+    ):
+        began = time.perf_counter()
+        await asyncio.sleep(scaled_s(120, least=3))
+        over = time.perf_counter()
+    # The last of the crowd have been answered by now; their time counts too.
+    after = await probe(port, known.distinct, scaled_s(10, least=2), A_SECOND)
+    goodput = crowd.series[200].between(began, over) / (over - began)
+    back = recovered_at(after.series[200], level_s)
+
+    report.add("saturation, requests/s", round(peak))
+    report.add("at rest: p99, ms", round(level_s * 1000, 1))
+    report.add_ledger(crowd)
+    if crowd.series[503]:
+        for name, asked in [("waited", "<= 100"), ("seconds", "")]:
+            since = {"waited": "sent", "seconds": "due"}[name]
+            refusal_ms = percentile(getattr(crowd.series[503], name), 99) * 1000
+            report.add(f"refusals, from when {since}: p99, ms", round(refusal_ms, 1), asked)
+    report.add("goodput, of saturation", round(goodput / peak, 2), ">= 0.9")
+    report.add_ledger(livez, "/livez")
+    report.add(
+        "/livez: p99, ms", round(percentile(livez.series[200].seconds, 99) * 1000, 1), "<= 50"
+    )
+    report.add("as at rest after, s", round(back - over, 2) if back else "never", "<= 2")
+
+    crowd.assert_sound()
+    assert set(crowd.counts) == {200, 503}, crowd
+    assert not crowd.lost, crowd
+    livez.assert_all_answered()
+    after.assert_all_answered()
+
+
+@pytest.mark.slow
+def test_overload_is_refused_and_soon_forgotten(serve: Serve, known: Known, report: Report) -> None:
+    with serve() as service:
+        rest(service, report)
+        uvloop.run(overload(service.port, known, report))
