@@ -29,7 +29,7 @@ LOADED, SERVING, ALIVE = b"loaded", b"serving", b"alive"
 SERVE, DRAIN, STOP, RELOAD = b"serve", b"drain", b"stop", b"reload"
 """What it is told; and ORPHANED by the end of the pipe."""
 ORPHANED = b""
-ORPHAN_S = 1.5
+ORPHAN_S = 1.0
 """For what is under way in a worker whose parent is gone."""
 
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -105,6 +105,8 @@ class Metrics:
         for labels in self._described | now:  # files that workers share forget no labels
             self._model_info.labels(*labels).set(labels in now)
         self._described |= now
+        for outcome in ("done", "failed"):
+            self._reloads.labels(outcome)  # at zero, so that the first one is seen to be more
 
     def reloaded(self, outcome: str) -> None:
         """Checkpoints were to be loaded again, and that is `done` or `failed`."""

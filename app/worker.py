@@ -36,6 +36,7 @@ class Worker(Server):
         self._line = line
         self._turn = asyncio.Event()
         self._broken_s = 0
+        self._orphaned = False
         self.status = 0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -52,7 +53,9 @@ class Worker(Server):
         return await super().on_tick(counter)
 
     async def call_last(self, sockets: list[socket.socket]) -> None:
-        """Nothing: the listener is the parent's, who turns newcomers away."""
+        """As the parent does for its listener, if there is one."""
+        if self._orphaned:
+            await super().call_last(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -70,6 +73,7 @@ class Worker(Server):
             case _ if order == DRAIN:
                 self.drain()
             case _ if order in (STOP, ORPHANED):
+                self._orphaned = order == ORPHANED
                 self.end(0)
             case _ if order == RELOAD:
                 self.reload()

@@ -52,6 +52,8 @@ def test_every_setting_is_read_from_its_environment_variable(
         "rate_limit_storage": "redis://redis:6379/1",
         "api_keys": f"alice=sha256:{'0' * 64}",
         "api_keys_file": "/run/secrets/keys",
+        "spares": "0",
+        "drain_s": "0.5",
         "shutdown_timeout_s": "30",
         "log_format": "json",
         "log_level": "debug",

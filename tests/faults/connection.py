@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         request: under way; None: it is idle.
+        port: its own; of the client.
     """
 
     def __init__(self, owner: Owner) -> None:
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
         self._received = b""
         self._loss: Loss | None = None  # that this side has found
         self.request: Request | None = None
+        self.port = 0
 
     @property
     def usable(self) -> bool:
@@ -81,6 +83,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.port = transport.get_extra_info("sockname")[1]
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:

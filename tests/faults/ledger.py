@@ -108,7 +108,7 @@ class Ledger:
         series.seconds.append(now - due)
         series.waited.append(now - sent)
         if status == 200:
-            if question.body is not None and answer.body != question.body:
+            if not question.accepts(answer.body):
                 self.wrong += 1
                 self._show(question, answer)
         elif status == 503 and not answer.is_polite_refusal:

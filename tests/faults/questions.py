@@ -23,11 +23,17 @@ class Question:
         path: with its query.
         sent: all of the request's bytes.
         body: of its 200, to the byte; None: any.
+        others: that are right as well, while what is served changes.
     """
 
     path: str
     sent: bytes
     body: bytes | None = None
+    others: tuple[bytes, ...] = ()
+
+    def accepts(self, body: bytes) -> bool:
+        """Whether that of a 200 is right."""
+        return self.body is None or body == self.body or body in self.others
 
 
 class Known(NamedTuple):
