@@ -1,6 +1,7 @@
 """python -m app: serve, as the NAMEWRIGHT_ environment says; draw names offline; make a key."""
 
 import logging.config
+import os
 import signal
 import socket
 import sys
@@ -48,8 +49,9 @@ def main(arguments: list[str]) -> int:
 
 def _serve(settings: Settings) -> int:
     """Serve until a signal; returns the exit status."""
-    # Until there is more to end than this, and something to load again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Until there is more to end than this, and something to load again. At once: an exception in
+    # the midst of an import is taken for one of its own by who can do without what is imported.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         listener = bind(settings.host, settings.port)
