@@ -1,6 +1,7 @@
 """python -m app: serve, as the NAMEWRIGHT_ environment says; draw names offline; make a key."""
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import ExitStack, suppress
@@ -15,6 +16,7 @@ from app.limits import Limits
 from app.logs import log_config
 from app.protocol import ProtocolFactory
 from app.settings import Settings
+from app.tracing import tracing_fault
 from app.workers import Workers
 from models.errors import NamewrightError
 
@@ -56,6 +58,9 @@ def main(arguments: list[str]) -> int:
 
 def _serve(settings: Settings) -> int:
     """Serve until a signal; returns the exit status."""
+    if fault := tracing_fault(os.environ):
+        sys.stderr.write(f"error: cannot start: {fault}\n")
+        return 2
     # uvicorn raises SIGTERM again once it has shut down in order; that is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     limits = Limits(

@@ -19,9 +19,16 @@ from uvicorn.logging import DefaultFormatter
 
 @dataclass(frozen=True)
 class CurrentRequest:
-    """The request that a task answers: its id, and when it came, by `time.perf_counter`."""
+    """The request that a task answers.
+
+    Attributes:
+        id: that it has in every line.
+        trace_id: of the trace that it is part of; empty: of none.
+        begun: when it came, by `time.perf_counter`.
+    """
 
     id: str
+    trace_id: str = ""
     begun: float = field(default_factory=time.perf_counter)
 
 
@@ -34,7 +41,7 @@ class JsonFormatter(logging.Formatter):
 
     Of a request that was answered: `client`, `method`, `path`, `status`, and `seconds` until
     the answer began; of anything else `message`, and `exception`, a traceback, where there is
-    one. `request_id` wherever there is a request.
+    one. `request_id` wherever there is a request, and `trace_id` where it is traced.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -47,6 +54,8 @@ class JsonFormatter(logging.Formatter):
         current = CURRENT_REQUEST.get()
         if current:
             line["request_id"] = current.id
+            if current.trace_id:
+                line["trace_id"] = current.trace_id
         if record.name == "uvicorn.access" and isinstance(record.args, tuple):
             client, method, path, _, status = record.args
             line |= {"client": client, "method": method, "path": str(path).partition("?")[0]}
@@ -79,4 +88,8 @@ def log_config(form: Literal["text", "json"]) -> dict[str, Any]:
         )
     else:
         config["formatters"]["default"]["()"] = "app.logs.TextFormatter"
+    # What cannot be sent to a collector is an event like others.
+    config["loggers"]["opentelemetry"] = {
+        "handlers": ["default"], "level": "WARNING", "propagate": False,
+    }  # fmt: skip
     return config

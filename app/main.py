@@ -1,6 +1,7 @@
 """Assembles the service: settings in, an ASGI application out."""
 
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
+from opentelemetry.trace import TracerProvider
 
 from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
@@ -37,6 +39,7 @@ from app.routes import (
 )
 from app.settings import Settings
 from app.shutdown import Shutdown
+from app.tracing import finish_tracing, telemetry, tracer_provider
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -52,8 +55,13 @@ beginning of `n=100`; `offset` jumps anywhere in the stream. Every error is one
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application; models are loaded when its lifespan begins."""
+def create_app(settings: Settings, traces: TracerProvider | None = None) -> FastAPI:
+    """The application; models are loaded when its lifespan begins.
+
+    Args:
+        settings: the service's.
+        traces: where a span of each request goes; it is finished with the lifespan.
+    """
 
     keys, limiter = ring_of(settings), limiter_of(settings)
 
@@ -91,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
             async with observed.watch(app.state.engine):
                 yield
         app.state.engine.stop()
+        finish_tracing(traces)
 
     observed = Metrics(settings.queue_size)
     app = EdgedApp(
@@ -105,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
+        telemetry=telemetry(traces),
     )
     add_error_handlers(app)
     app.state.metrics = observed
@@ -122,4 +132,4 @@ def create_app(settings: Settings) -> FastAPI:
 def create_app_from_environment() -> FastAPI:
     """What uvicorn calls in each worker."""
     follow_parent()
-    return create_app(Settings())
+    return create_app(Settings(), tracer_provider(os.environ))
