@@ -34,6 +34,7 @@ class CurrentRequest:
 
 CURRENT_REQUEST: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
 """None outside of any request."""
+_SPANS = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
 
 class JsonFormatter(logging.Formatter):
@@ -79,6 +80,26 @@ class TextFormatter(DefaultFormatter):
         return f"{line} [request_id {current.id}]" if record.exc_info and current else line
 
 
+class SparingFilter(logging.Filter):
+    """Lets each message pass once a minute, whatever it is filled in with.
+
+    A collector of spans that is away would be told of several times in each attempt.
+    """
+
+    def __init__(self, every_s: float = 60) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._passed_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is time."""
+        last_s = self._passed_s.get(record.msg, -self._every_s)
+        if record.created - last_s < self._every_s:
+            return False
+        self._passed_s[record.msg] = record.created
+        return True
+
+
 def log_config(form: Literal["text", "json"]) -> dict[str, Any]:
     """For `logging.config`: events go to standard error, requests to standard output."""
     config = copy.deepcopy(LOGGING_CONFIG)
@@ -89,6 +110,8 @@ def log_config(form: Literal["text", "json"]) -> dict[str, Any]:
     else:
         config["formatters"]["default"]["()"] = "app.logs.TextFormatter"
     # What cannot be sent to a collector is an event like others.
+    config["filters"] = {"sparing": {"()": "app.logs.SparingFilter"}}
+    config["loggers"][_SPANS] = {"filters": ["sparing"]}
     config["loggers"]["opentelemetry"] = {
         "handlers": ["default"], "level": "WARNING", "propagate": False,
     }  # fmt: skip
