@@ -14,6 +14,7 @@ from app import key_command
 from app.listening import bind
 from app.logs import log_config
 from app.settings import Settings
+from app.tracing import tracing_fault
 from models.errors import NamewrightError
 
 USAGE = """usage: python -m app [serve]
@@ -49,6 +50,9 @@ def main(arguments: list[str]) -> int:
 
 def _serve(settings: Settings) -> int:
     """Serve until a signal; returns the exit status."""
+    if fault := tracing_fault(os.environ):
+        sys.stderr.write(f"error: cannot start: {fault}\n")
+        return 2
     # Until there is more to end than this, and something to load again. At once: an exception in
     # the midst of an import is taken for one of its own by who can do without what is imported.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))

@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 import torch
 
-from app.errors import FingerprintMismatchError, ModelNotFoundError, StartupError
+from app.errors import FingerprintMismatchError, ModelNotFoundError
 from app.settings import Settings
+from app.startup import StartupError
 from app.unsafe_words import load_unsafe_words
 from models.base import LanguageModel
 from models.checkpoint import Checkpoint, load_checkpoint

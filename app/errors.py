@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app import openai_errors
+from app.startup import StartupError
 from models.errors import (
     CheckpointError,
     ConfigError,
@@ -45,10 +46,6 @@ _TITLES = {  # as RFC 9110 has them; 499 is nginx's, and no client ever sees it
 _NAME_LIMIT = 64
 _ERRORS_LIMIT = 10
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-class StartupError(NamewrightError):
-    """The settings ask for something that is not there; the service does not start."""
 
 
 class ModelNotFoundError(ParameterError):

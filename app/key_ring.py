@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from app.api_keys import ApiKey, hash_key, parse_file, parse_keys
-from app.errors import StartupError
 from app.settings import Settings
+from app.startup import StartupError
 
 _MOST_BYTES = 1 << 20
 _AGE_S = 1.0

@@ -6,7 +6,7 @@ import struct
 import sys
 from contextlib import suppress
 
-from app.errors import StartupError
+from app.startup import StartupError
 
 BACKLOG = 2048
 """Connections that the system holds until they are accepted."""

@@ -19,14 +19,22 @@ from uvicorn.logging import DefaultFormatter
 
 @dataclass(frozen=True)
 class CurrentRequest:
-    """The request that a task answers: its id, and when it came, by `time.perf_counter`."""
+    """The request that a task answers.
+
+    Attributes:
+        id: that it has in every line.
+        trace_id: of the trace that it is part of; empty: of none.
+        begun: when it came, by `time.perf_counter`.
+    """
 
     id: str
+    trace_id: str = ""
     begun: float = field(default_factory=time.perf_counter)
 
 
 CURRENT_REQUEST: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
 """None outside of any request."""
+_SPANS = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
 
 class JsonFormatter(logging.Formatter):
@@ -34,7 +42,7 @@ class JsonFormatter(logging.Formatter):
 
     Of a request that was answered: `client`, `method`, `path`, `status`, and `seconds` until
     the answer began; of anything else `message`, and `exception`, a traceback, where there is
-    one. `request_id` wherever there is a request.
+    one. `request_id` wherever there is a request, and `trace_id` where it is traced.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -47,6 +55,8 @@ class JsonFormatter(logging.Formatter):
         current = CURRENT_REQUEST.get()
         if current:
             line["request_id"] = current.id
+            if current.trace_id:
+                line["trace_id"] = current.trace_id
         if record.name == "uvicorn.access" and isinstance(record.args, tuple):
             client, method, path, _, status = record.args
             line |= {"client": client, "method": method, "path": str(path).partition("?")[0]}
@@ -70,6 +80,26 @@ class TextFormatter(DefaultFormatter):
         return f"{line} [request_id {current.id}]" if record.exc_info and current else line
 
 
+class SparingFilter(logging.Filter):
+    """Lets each message pass once a minute, whatever it is filled in with.
+
+    A collector of spans that is away would be told of several times in each attempt.
+    """
+
+    def __init__(self, every_s: float = 60) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._passed_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is time."""
+        last_s = self._passed_s.get(record.msg, -self._every_s)
+        if record.created - last_s < self._every_s:
+            return False
+        self._passed_s[record.msg] = record.created
+        return True
+
+
 def log_config(form: Literal["text", "json"]) -> dict[str, Any]:
     """For `logging.config`: events go to standard error, requests to standard output."""
     config = copy.deepcopy(LOGGING_CONFIG)
@@ -79,4 +109,10 @@ def log_config(form: Literal["text", "json"]) -> dict[str, Any]:
         )
     else:
         config["formatters"]["default"]["()"] = "app.logs.TextFormatter"
+    # What cannot be sent to a collector is an event like others.
+    config["filters"] = {"sparing": {"()": "app.logs.SparingFilter"}}
+    config["loggers"][_SPANS] = {"filters": ["sparing"]}
+    config["loggers"]["opentelemetry"] = {
+        "handlers": ["default"], "level": "WARNING", "propagate": False,
+    }  # fmt: skip
     return config

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import torch
 from fastapi import FastAPI
+from opentelemetry.trace import TracerProvider
 
 from app.catalog import load_catalog
 from app.edge import EdgedApp, wrappers
@@ -37,6 +38,7 @@ from app.routes import (
 )
 from app.settings import Settings
 from app.shutdown import Shutdown
+from app.tracing import finish_tracing, telemetry
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -56,6 +58,7 @@ def create_app(
     settings: Settings,
     shutdown: Shutdown | None = None,
     turn: Callable[[], Awaitable[None]] | None = None,
+    traces: TracerProvider | None = None,
 ) -> FastAPI:
     """The application; models are loaded when its lifespan begins.
 
@@ -63,6 +66,7 @@ def create_app(
         settings: the service's.
         shutdown: tells it of the end of the process; None: nothing does.
         turn: awaited once all is loaded, before the application says that it has started.
+        traces: where a span of each request goes; it is finished with the lifespan.
     """
 
     keys, limiter = ring_of(settings), limiter_of(settings)
@@ -101,6 +105,7 @@ def create_app(
                 async with observed.watch(app.state.engine):
                     yield
         app.state.engine.stop()
+        finish_tracing(traces)
 
     observed = Metrics()
     app = EdgedApp(
@@ -115,6 +120,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
+        telemetry=telemetry(traces),
     )
     add_error_handlers(app)
     app.state.metrics = observed

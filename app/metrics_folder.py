@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from app.errors import StartupError
+from app.startup import StartupError
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Of the environment: the folder."""

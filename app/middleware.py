@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
 from app.logs import CURRENT_REQUEST, CurrentRequest
+from app.tracing import mark_span
 from models.errors import NamewrightError
 
 _REQUEST_ID = b"x-request-id"
@@ -41,7 +42,8 @@ class RequestIdMiddleware:
             return await self.app(scope, receive, send)
         scope["request_id"] = request_id_of(scope["headers"])
         request_id = scope["request_id"].encode()
-        CURRENT_REQUEST.set(CurrentRequest(scope["request_id"]))
+        trace_id = mark_span(scope["request_id"])
+        CURRENT_REQUEST.set(CurrentRequest(scope["request_id"], trace_id))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -27,8 +27,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access import CALLER, is_open
-from app.errors import CAUSE, StartupError, problem
+from app.errors import CAUSE, problem
 from app.settings import Settings
+from app.startup import StartupError
 
 _TOLD_EVERY_S = 60
 """At most, that a Redis does not answer."""

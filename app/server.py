@@ -30,6 +30,7 @@ from app.protocol import ProtocolFactory
 from app.settings import Settings
 from app.shutdown import Shutdown
 from app.signals import LAST_CALL_S, Terminal, status_of
+from app.tracing import tracer_provider
 
 _CLOSE = (b"connection", b"close")
 
@@ -51,7 +52,7 @@ class Server(uvicorn.Server):
         self._asked = False
         self._drain_s = settings.drain_s
         self._address = f"{settings.host}, port {settings.port}"
-        self.service = create_app(settings, self._ending, turn)
+        self.service = create_app(settings, self._ending, turn, tracer_provider(os.environ))
         limits = Limits(
             max_body_bytes=settings.max_body_bytes,
             receive_timeout_s=settings.receive_timeout_s,

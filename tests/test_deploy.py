@@ -49,6 +49,19 @@ def test_every_setting_in_the_compose_file_is_one_of_ours() -> None:
     assert given <= {name.upper() for name in Settings.model_fields}
 
 
+def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    arguments = dict(re.findall(r'^ARG (\w+)="?([^"\n]*)"?$', dockerfile, re.MULTILINE))
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    given = re.findall(r"^ +(\w+): \$\{(\w+):-(.*)\}$", compose, re.MULTILINE)
+    given = [each for each in given if each[0] in arguments]
+    assert {name for name, _, _ in given} == set(arguments)
+    assert all(name == variable for name, variable, _ in given)
+    assert all(default == arguments[name] for name, _, default in given)
+    told = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+    assert not [name for name in arguments if f"| `{name}` |" not in told]
+
+
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 @pytest.mark.parametrize(
     "arguments",

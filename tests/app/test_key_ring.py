@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.api_keys import hash_key, parse_keys
-from app.errors import StartupError
 from app.key_ring import KeyRing
+from app.startup import StartupError
 
 
 @pytest.fixture(autouse=True)

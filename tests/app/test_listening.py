@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.errors import StartupError
 from app.listening import bind, turn_away
+from app.startup import StartupError
 
 
 @pytest.fixture

@@ -7,7 +7,13 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs import CURRENT_REQUEST, CurrentRequest, JsonFormatter, TextFormatter
+from app.logs import (
+    CURRENT_REQUEST,
+    CurrentRequest,
+    JsonFormatter,
+    SparingFilter,
+    TextFormatter,
+)
 
 
 def record(message: str, *args: object, name: str = "uvicorn.error") -> logging.LogRecord:
@@ -64,3 +70,25 @@ def test_a_traceback_is_told_with_the_id_of_its_request_in_either_form() -> None
 
 def test_outside_of_a_request_nothing_is_said_of_one() -> None:
     assert "request_id" not in json.loads(JsonFormatter().format(record("started")))
+
+
+def test_what_is_said_again_and_again_is_told_once_a_minute_each() -> None:
+    sparing = SparingFilter()
+    told = []
+    for second in range(0, 200, 5):
+        for message in ("no answer from %s", "gave up"):
+            said = record(message, second) if "%" in message else record(message)
+            said.created = 1_000.0 + second
+            if sparing.filter(said):
+                told.append((second, message))
+    assert [second for second, message in told if message == "gave up"] == [0, 60, 120, 180]
+    assert len(told) == 8
+
+
+def test_a_request_that_is_traced_is_told_with_its_trace() -> None:
+    token = CURRENT_REQUEST.set(CurrentRequest("abc", "4bf92f3577b34da6a3ce929d0e0e4736"))
+    try:
+        told = json.loads(JsonFormatter().format(record("started")))
+    finally:
+        CURRENT_REQUEST.reset(token)
+    assert told["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
