@@ -3,7 +3,7 @@
     model.safetensors     the weights, float32 (counts int64 or int32)
     config.json           architecture, hyperparameters, vocabulary, corpus, training, evaluation
     training_names.txt    the distinct training names, sorted, one a line
-    reference.json        known answers: the NLL of a few names, checked when loading
+    reference.json        known answers, checked when loading (see reference.py)
     metrics.jsonl         the training curve
     held_out.json         NLLs of held-out names, where there are any (see held_out.py)
     plots/*.svg           pictures, where there are any (see plots.py)
@@ -16,9 +16,9 @@ answers are recomputed. There is no pickle.
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,15 @@ from models.config import ModelConfig
 from models.errors import CheckpointError, NamewrightError
 from models.held_out import HeldOut, held_out_from_json, held_out_to_json
 from models.plots import PLOT_FILE, plot_files, read_plots
+from models.records import read_metrics, read_training_names
+from models.reference import check_answers, known_answers
 from models.registry import build_model
-from models.scoring import score
 from models.storage import SCHEMA, parse_json, read_folder, require_keys, to_json, write_folder
 from models.vocabulary import Vocabulary
 from models.weights import Uninitialised, load_weights
 
 SAMPLER_VERSION = 2
 """Part of every fingerprint; goes up whenever a seed would yield other names."""
-
-REFERENCE_TOLERANCE = 1e-6
-"""Nats a character by which a known answer may differ: above rounding, far below damage."""
 
 _FILES = (
     "config.json",
@@ -53,6 +51,8 @@ _FILES = (
 )
 _HELD_OUT = "held_out.json"
 _OPTIONAL = re.compile(rf"{PLOT_FILE.pattern}|{re.escape(_HELD_OUT)}")
+_WRONG = (ValueError, TypeError, KeyError, AttributeError)
+"""What comes of reading what is not as it should be."""
 _CONFIG_KEYS = (
     "schema",
     "architecture",
@@ -122,7 +122,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
     Args:
         folder: created if need be.
         checkpoint: its model in float32.
-        reference_words: names whose NLLs become the known answers.
+        reference_words: names whose NLLs become known answers, beside the alphabet's.
 
     Raises:
         CheckpointError: it could not be loaded again.
@@ -143,9 +143,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
     }
     served = build_model(checkpoint.architecture, model.config)
     served.load_state_dict(weights)
-    words = list(reference_words)
-    scores = score(served.double().eval(), checkpoint.vocabulary, words)
-    reference = {word: found.nll for word, found in zip(words, scores, strict=True)}
+    served.double().eval()
+    reference = known_answers(served, checkpoint.vocabulary, reference_words)
     metrics = "".join(json.dumps(row) + "\n" for row in checkpoint.metrics)
     names = "".join(name + "\n" for name in sorted(checkpoint.training_names))
     files = (
@@ -205,31 +204,22 @@ def _held_out_files(held_out: HeldOut | None) -> dict[str, bytes]:
 
 def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
     """The checkpoint that some files are, or CheckpointError naming the one at fault."""
-    try:
+    with _at_fault(folder / "config.json", "not a valid configuration: "):
         config = parse_json(files["config.json"])
         model, vocabulary = _build(config)
         metadata = Metadata(config["corpus"], config["training"], config["evaluation"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(folder / "config.json", f"not a valid configuration: {error}") from (
-            error
-        )
-    try:
-        load_weights(model, vocabulary, files["model.safetensors"])
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(folder / "model.safetensors", str(error)) from error
-    try:
-        _check_reference(model, vocabulary, parse_json(files["reference.json"]))
-    except (NamewrightError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(folder / "reference.json", str(error)) from error
-    try:
-        metrics = tuple(parse_json(line) for line in files["metrics.jsonl"].splitlines())
-        names = frozenset(files["training_names.txt"].decode().split("\n")[:-1])
-    except ValueError as error:
-        raise CheckpointError(folder, f"metrics.jsonl or training_names.txt: {error}") from error
-    try:
+    # What takes no time before the weights: what is refused is so at once.
+    with _at_fault(folder / "metrics.jsonl"):
+        metrics = read_metrics(files["metrics.jsonl"])
+    with _at_fault(folder / "training_names.txt"):
+        names = read_training_names(files["training_names.txt"], vocabulary)
+    with _at_fault(folder / _HELD_OUT):
         held_out = _read_held_out(files[_HELD_OUT], vocabulary) if _HELD_OUT in files else None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(folder / _HELD_OUT, str(error)) from error
+    plots = read_plots(folder, files)
+    with _at_fault(folder / "model.safetensors"):
+        load_weights(model, vocabulary, files["model.safetensors"])
+    with _at_fault(folder / "reference.json"):
+        check_answers(model, vocabulary, parse_json(files["reference.json"]))
     return Checkpoint(
         architecture=config["architecture"],
         model=model,
@@ -238,9 +228,18 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
         training_names=names,
         metrics=metrics,
         held_out=held_out,
-        plots=read_plots(folder, files),
+        plots=plots,
         fingerprint=_fingerprint(files["model.safetensors"], config),
     )
+
+
+@contextmanager
+def _at_fault(path: Path, what: str = "") -> Iterator[None]:
+    """Whatever is wrong with what is read within, is wrong with this file."""
+    try:
+        yield
+    except (NamewrightError, SafetensorError, *_WRONG) as error:
+        raise CheckpointError(path, f"{what}{error}") from error
 
 
 def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
@@ -261,19 +260,6 @@ def _build(config: Mapping[str, Any]) -> tuple[LanguageModel, Vocabulary]:
     # "meta" allocates nothing: a hostile configuration cannot take the memory.
     with torch.device("meta"), Uninitialised():
         return build_model(config["architecture"], hyperparameters), vocabulary
-
-
-def _check_reference(
-    model: LanguageModel, vocabulary: Vocabulary, reference: Mapping[str, float]
-) -> None:
-    """Recompute the known answers: proof that this code reads these weights rightly."""
-    if not reference or not all(type(nll) is float for nll in reference.values()):
-        raise ValueError("not a table of known answers")
-    scores = score(model, vocabulary, list(reference), parameter="reference")
-    for found, (word, nll) in zip(scores, reference.items(), strict=True):
-        tolerance = REFERENCE_TOLERANCE * len(found.nlls)
-        if not math.isclose(found.nll, nll, rel_tol=0, abs_tol=tolerance):
-            raise ValueError(f"the NLL of {word!r} is {found.nll}, recorded was {nll}")
 
 
 def _read_held_out(data: bytes, vocabulary: Vocabulary) -> HeldOut:

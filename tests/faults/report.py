@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,11 @@ class Report:
         """
         figure = {"what": what, "measured": measured, "asked": asked}
         self._line["figures"].append(figure)
+
+    def add_all(self, figures: Mapping[str, object]) -> None:
+        """Several, told for their own sake, by what they are."""
+        for what, measured in figures.items():
+            self.add(what, measured if isinstance(measured, float | int) else str(measured))
 
     def add_ledger(self, ledger: Ledger, what: str = "requests") -> None:
         """How many requests there were, and what became of them; and how long their 200s took."""

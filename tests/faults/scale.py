@@ -7,7 +7,7 @@ FULL = SCALE >= 0.1
 """Whether figures mean anything. If not, the service is as other tests have it, ready soon."""
 
 
-def scaled(count: int, least: int = 1) -> int:
+def scaled(count: float, least: int = 1) -> int:
     """So many of `count`, and no fewer than `least`, without which a test would be another."""
     return max(least, round(count * SCALE))
 
