@@ -32,8 +32,8 @@ async def overload(port: int, known: Known, report: Report) -> None:
     peak = await saturate(port, known.distinct, scaled_s(10, least=2))
     rate = TIMES * peak if FULL else max(TIMES * peak, A_FLOOD)
     await asyncio.sleep(scaled_s(5))
-    rest = await probe(port, known.distinct, scaled_s(20), A_SECOND)
-    level_s = percentile(rest.series[200].seconds, 99)
+    before = await probe(port, known.distinct, scaled_s(20), A_SECOND)
+    level_s = percentile(before.series[200].seconds, 99)
     crowd, livez = Ledger(known.distinct), Ledger(LIVEZ)
     async with (
         Load(port, livez, connections=1, rate=10),
@@ -50,11 +50,10 @@ async def overload(port: int, known: Known, report: Report) -> None:
     report.add("saturation, requests/s", round(peak))
     report.add("at rest: p99, ms", round(level_s * 1000, 1))
     report.add_ledger(crowd)
-    if crowd.series[503]:
-        for name, asked in [("waited", "<= 100"), ("seconds", "")]:
-            since = {"waited": "sent", "seconds": "due"}[name]
-            refusal_ms = percentile(getattr(crowd.series[503], name), 99) * 1000
-            report.add(f"refusals, from when {since}: p99, ms", round(refusal_ms, 1), asked)
+    refused = crowd.series[503]
+    for since, seconds, asked in [("sent", refused.waited, "<= 100"), ("due", refused.seconds, "")]:
+        p99_ms = round(percentile(seconds, 99) * 1000, 1) if seconds else "none"
+        report.add(f"refusals, from when {since}: p99, ms", p99_ms, asked)
     report.add("goodput, of saturation", round(goodput / peak, 2), ">= 0.9")
     report.add_ledger(livez, "/livez", "<= 50")
     report.add("as at rest after, s", round(back - over, 2) if back else "never", "<= 2")
