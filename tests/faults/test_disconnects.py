@@ -33,9 +33,9 @@ POST = b"POST /score" + HOST + b"Content-Type: application/json\r\n"
 ASKED = (
     (b"GET /generate?n=20&seed=1" + HOST + b"\r\n", 800),
     (b"GET /generate?n=1000&seed=2&model=bigram" + HOST + b"\r\n", 10_000),
-    (b"GET /generate?n=200&min_length=12" + HOST + b"\r\n", 4_000),
-    (b"GET /generate/stream?seed=3" + HOST + b"\r\n", 20_000),
-    (b"GET /generate/stream?seed=4&format=sse" + HOST + b"\r\n", 20_000),
+    (b"GET /generate?n=100&min_length=12" + HOST + b"\r\n", 2_000),
+    (b"GET /generate/stream?seed=3" + HOST + b"\r\n", 8_000),
+    (b"GET /generate/stream?seed=4&format=sse" + HOST + b"\r\n", 8_000),
     (POST + b"Content-Length: %d\r\n\r\n" % len(WORDS) + WORDS, 300_000),
     (POST + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK + b"0\r\n\r\n", 0),
 )
