@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -37,7 +38,10 @@ class Usage:
     @classmethod
     def of(cls, group: int) -> Self:
         """What a group uses now."""
-        parts = [_of_process(Path(f"/proc/{pid}")) for pid in members(group)]
+        parts = [(0.0, 0, 0, 0.0)]
+        for pid in members(group):
+            with suppress(OSError):  # it has just ended
+                parts.append(_of_process(Path(f"/proc/{pid}")))
         return cls(*map(sum, zip(*parts, strict=True)))
 
 

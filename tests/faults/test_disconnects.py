@@ -5,7 +5,7 @@ import random
 import socket
 import struct
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 import uvloop
@@ -22,6 +22,8 @@ from tests.service.test_metrics import scrape, value
 AT_ONCE = 64
 BESIDE = 16
 """Connections of those who stay; with those who go fewer than the queue has places."""
+A_SECOND = 50.0
+"""Requests of those who stay."""
 LEFT_LIMIT_S = 30
 LINGER_NONE = struct.pack("ii", 1, 0)
 HOST = b" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
@@ -31,9 +33,9 @@ POST = b"POST /score" + HOST + b"Content-Type: application/json\r\n"
 ASKED = (
     (b"GET /generate?n=20&seed=1" + HOST + b"\r\n", 800),
     (b"GET /generate?n=1000&seed=2&model=bigram" + HOST + b"\r\n", 10_000),
-    (b"GET /generate?n=200&min_length=12" + HOST + b"\r\n", 4_000),
-    (b"GET /generate/stream?seed=3" + HOST + b"\r\n", 20_000),
-    (b"GET /generate/stream?seed=4&format=sse" + HOST + b"\r\n", 20_000),
+    (b"GET /generate?n=100&min_length=12" + HOST + b"\r\n", 2_000),
+    (b"GET /generate/stream?seed=3" + HOST + b"\r\n", 8_000),
+    (b"GET /generate/stream?seed=4&format=sse" + HOST + b"\r\n", 8_000),
     (POST + b"Content-Length: %d\r\n\r\n" % len(WORDS) + WORDS, 300_000),
     (POST + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK + b"0\r\n\r\n", 0),
 )
@@ -50,7 +52,7 @@ async def leave(port: int, generator: random.Random) -> None:
         wanted = int(size * generator.random() ** 2)
     reset = generator.random() < 0.5
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    with closing(writer):
+    with closing(writer), suppress(ConnectionError):  # it may be the first to go
         writer.write(sent)
         await writer.drain()
         while wanted > 0 and (part := await reader.read(min(wanted, 65536))):
@@ -94,7 +96,7 @@ def test_clients_that_go_away_leave_nothing(serve: Serve, known: Known, report: 
         ledger = Ledger(known.mixed)
 
         async def run() -> None:
-            async with Load(service.port, ledger, connections=BESIDE):
+            async with Load(service.port, ledger, connections=BESIDE, rate=A_SECOND):
                 await leave_all(service.port, number, seed=1)
 
         uvloop.run(run())
@@ -105,5 +107,7 @@ def test_clients_that_go_away_leave_nothing(serve: Serve, known: Known, report: 
         report.add("clients that went away", number)
         report.add("nothing left of them after, s", round(time.monotonic() - over, 2))
         report.add_ledger(ledger, "beside")
-        report.add("beside: lost, refused or wrong", ledger.asked - ledger.counts[200], "0")
+        report.add(
+            "beside: lost or refused", ledger.asked - ledger.counts[200] - ledger.unsent, "0"
+        )
         ledger.assert_all_answered()

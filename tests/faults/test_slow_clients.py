@@ -23,7 +23,7 @@ RECEIVE_S, SEND_S = (10, 60) if FULL else (1, 1)
 LIMIT_S = 30
 """More than they may be late by."""
 SWEEP_S = 1
-DROP_S = 0.2
+DROP_S = RECEIVE_S / 10
 A_SECOND = 20.0
 """Requests of the good client."""
 HEAD = b"GET /generate?n=20 HTTP/1.1\r\nHost: test\r\n"
