@@ -73,6 +73,7 @@ bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.http --warm 60 --rounds 1
 	$(BIN)/python -m benchmarks.protocol
+	$(BIN)/python -m benchmarks.request_cost
 
 bench-training: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.time_to_loss

@@ -4,7 +4,7 @@ The framework puts middleware inside of what answers 500, which would then have 
 id, and would be withheld from scripts of other origins.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -64,10 +64,10 @@ class HeadMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle one connection; anything but HEAD passes through."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            return await self.app(scope, receive, send)
+            return self.app(scope, receive, send)
 
         async def send_head(message: Message) -> None:
             # An answer that is complete is over for the server: it tells an endless stream so.
@@ -75,7 +75,7 @@ class HeadMiddleware:
                 await send(message)
                 await send({"type": "http.response.body"})
 
-        await self.app({**scope, "method": "GET"}, receive, send_head)
+        return self.app({**scope, "method": "GET"}, receive, send_head)
 
 
 class CorsMiddleware(CORSMiddleware):

@@ -27,26 +27,31 @@ def body_length(
         RefusedError: the version is another one; Host is missing or repeated; the body is too
             large, in another coding, or could be taken for the bytes of another protocol.
     """
-    names = [name for name, _ in headers]
+    fields = dict(headers)
     version = parser.get_http_version()
     if version not in _VERSIONS:
         raise RefusedError(400, "the version of HTTP must be 1.1 or 1.0")
-    hosts = names.count(b"host")
-    if hosts > 1 or (version == "1.1" and not hosts):
+    # Most heads repeat no name; they need no count.
+    host_is_repeated = len(fields) < len(headers) and _count(headers, b"host") > 1
+    if host_is_repeated or (b"host" not in fields and version == "1.1"):
         raise RefusedError(400, "there must be exactly one Host")
     length: int | None = 0
-    if b"transfer-encoding" in names:
-        coding = dict(headers)[b"transfer-encoding"].strip().lower()
+    if b"transfer-encoding" in fields:
+        coding = fields[b"transfer-encoding"].strip().lower()
         if coding != b"chunked" or version == "1.0":
             raise RefusedError(400, "Transfer-Encoding must be chunked alone, in HTTP/1.1")
         length = None
-    elif b"content-length" in names:
-        length = int(dict(headers)[b"content-length"])
+    elif b"content-length" in fields:
+        length = int(fields[b"content-length"])
         if length > limit:
             raise body_too_large(limit)
     if length != 0 and parser.should_upgrade():
         raise RefusedError(400, "a request with a body cannot ask for an Upgrade")
     return length
+
+
+def _count(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> int:
+    return sum(each == name for each, _ in headers)
 
 
 def body_too_large(limit: int) -> RefusedError:

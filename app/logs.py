@@ -17,7 +17,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import DefaultFormatter
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class CurrentRequest:
     """The request that a task answers.
 

@@ -58,7 +58,12 @@ class Metrics:
         self._rejections = self._counter(
             "namewright_rejections", "Requests that were refused or failed, by cause", "cause"
         )
-        self._under_way = self._gauge("namewright_requests_under_way", "Requests being answered")
+        self._under_way_gauge = self._gauge(
+            "namewright_requests_under_way", "Requests being answered"
+        )
+        self._under_way = 0  # which the gauge is told now and then: it has a lock
+        # What is to be told of a request, by its labels: to find their metrics takes longer.
+        self._told: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._pending = self._gauge(
             "namewright_engine_pending", "Requests that wait for the engine or are in it"
         )
@@ -114,7 +119,7 @@ class Metrics:
 
     def begin(self) -> None:
         """A request has come."""
-        self._under_way.inc()
+        self._under_way += 1
 
     def end(self, method: str, route: str, status: int, cause: str | None, seconds: float) -> None:
         """It has been answered.
@@ -126,14 +131,20 @@ class Metrics:
             cause: of what was refused or failed.
             seconds: that it took.
         """
-        self._under_way.dec()
-        self._requests.labels(method, route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._under_way -= 1
+        told = self._told.get((method, route, status))
+        if told is None:
+            told = self._requests.labels(method, route, status), self._seconds.labels(route)
+            self._told[method, route, status] = told
+        requests, latencies = told
+        requests.inc()
+        latencies.observe(seconds)
         if cause:
             self._rejections.labels(cause).inc()
 
     def look_at(self, engine: Engine) -> None:
         """Bring up to date what is counted elsewhere."""
+        self._under_way_gauge.set(self._under_way)
         self._pending.set(engine.pending)
         self._queue_size.set(engine.queue_size)  # not yet in a spare, which has no queue
         self._pool.set(len(engine.pool))

@@ -8,7 +8,7 @@ is looked at. What follows waits until it is answered.
 A refusal is the one problem+json answer, after which the connection is closed.
 """
 
-from enum import IntEnum
+import logging
 from typing import Any, cast
 
 import httptools
@@ -16,7 +16,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.framing import body_length, body_too_large
-from app.limits import LINGER_S, MAX_URL_BYTES, Limits, check_framing, check_head
+from app.limits import LINGER_S, MAX_HEADERS, MAX_URL_BYTES, Limits, check_framing, check_head
 from app.refusals import REFUSED, RefusedError, answer_to, cause_of
 from app.sweeper import Sweeper, Watched, reset, unsent_bytes
 
@@ -25,15 +25,9 @@ _PIECE = 4 << 10
 """Bytes of a head or of framing at most between two looks at the limits."""
 
 
-class _Stage(IntEnum):
-    """Of the request that a connection is at."""
-
-    IDLE = 0
-    HEAD = 1
-    BODY = 2
-    CHUNKED = 3
-    ANSWERING = 4
-    REFUSED = 5
+# Stages of the request that a connection is at: plain integers, since each request looks at them
+# ten times, and a member of an enumeration takes ten times as long to find.
+_NEW, _KEPT, _BODY, _CHUNKED, _ANSWERING, _REFUSED = range(6)
 
 
 class ProtocolFactory:
@@ -63,9 +57,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def __init__(self, limits: Limits, sweeper: Sweeper, **options: Any) -> None:
         super().__init__(**options)
+        # uvicorn builds each line, and then finds that no one wants it.
+        self.access_log = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
         self._limits = limits
         self._sweeper = sweeper
-        self._stage = _Stage.IDLE
+        self._stage = _NEW
         self.url = b""
         self.headers = []
         # Of the request that is being read; the head's only where it does not come at once.
@@ -84,15 +80,21 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes have come."""
-        self._unset_keepalive_if_required()
-        if (
-            self._stage is _Stage.IDLE
-            and len(data) <= MAX_URL_BYTES
-            and len(data) - len(_HEAD_END) == data.find(_HEAD_END) >= 0
-            and not self._head_bytes
-        ):
-            self._feed(data)  # too short to be over any limit on bytes
-        elif self._stage is not _Stage.REFUSED:
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        if self._stage is _KEPT:
+            self._stage, self._waited = _NEW, 0
+        if self._stage is _NEW and len(data) <= MAX_URL_BYTES and not self._head_bytes:
+            # Too short to be over any limit on bytes of a head.
+            end = data.find(_HEAD_END) + len(_HEAD_END)
+            if end == len(data):
+                return self._feed(data)
+            if end > len(_HEAD_END):
+                self._feed(data[:end])
+                if self._stage is _BODY and self._body_left == len(data) - end:
+                    return self._feed(data[end:])
+                return self._read(data, end)
+        if self._stage is not _REFUSED:
             self._read(data, 0)
 
     def resume_writing(self) -> None:
@@ -104,12 +106,12 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _read(self, data: bytes, start: int) -> None:
         """Read `data` from `start` on, as far as the request goes; hold the rest."""
-        while start < len(data) and self._stage < _Stage.ANSWERING:
+        while start < len(data) and self._stage < _ANSWERING:
             end = self._end_of_piece(data, start)
             self._count(end - start)
             self._feed(data[start:end])
             start = end
-        if start < len(data) and self._stage is _Stage.ANSWERING:
+        if start < len(data) and self._stage is _ANSWERING:
             self._hold(data, start)
 
     def _end_of_piece(self, data: bytes, start: int) -> int:
@@ -117,7 +119,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
         A head ends as a body in chunks does. Of its end up to three bytes may have come before.
         """
-        if self._stage is _Stage.BODY:
+        if self._stage is _BODY:
             return min(len(data), start + self._body_left)
         line_end = data.find(b"\n", start, len(_HEAD_END) - 1)
         if line_end >= 0:
@@ -127,9 +129,9 @@ class LimitedProtocol(HttpToolsProtocol):
         return end + len(_HEAD_END) if end >= 0 else limit
 
     def _count(self, size: int) -> None:
-        if self._stage is _Stage.BODY:
+        if self._stage is _BODY:
             self._body_left -= size
-        elif self._stage is _Stage.CHUNKED:
+        elif self._stage is _CHUNKED:
             self._framing_bytes += size
         else:
             self._head_bytes += size
@@ -139,7 +141,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
             if self._head_bytes:
                 self._check_head()
-            elif self._stage is _Stage.CHUNKED:
+            elif self._stage is _CHUNKED:
                 check_framing(self._framing_bytes, self._body_bytes, len(self.headers))
         except httptools.HttpParserUpgrade:
             pass  # it is answered as if it had not asked
@@ -158,22 +160,18 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # What the parser calls
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self._stage = _Stage.HEAD
-
     def on_headers_complete(self) -> None:
         """The head is complete: judge it before any work.
 
         Raises:
             RefusedError: it is over a limit, or others could read it in another way.
         """
-        self._check_head()
+        if self._head_bytes or len(self.headers) > MAX_HEADERS:
+            self._check_head()
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
         length = body_length(self.headers, self.parser, self._limits.max_body_bytes)
         super().on_headers_complete()
-        self._stage = _Stage.CHUNKED if length is None else _Stage.BODY
+        self._stage = _CHUNKED if length is None else _BODY
         self._body_left = length or 0
         if self.parser.should_upgrade():  # what may follow is no HTTP
             self.cycle.keep_alive = False
@@ -188,36 +186,43 @@ class LimitedProtocol(HttpToolsProtocol):
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.max_body_bytes:
             raise body_too_large(self._limits.max_body_bytes)
-        if self._stage is _Stage.CHUNKED:
+        if self._stage is _CHUNKED:
             self._framing_bytes -= len(body)
-        super().on_body(body)
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request is complete; the answer may be too."""
-        super().on_message_complete()
         self._waited = 0
-        self._stage = _Stage.ANSWERING
-        if self.cycle.response_complete:
-            self._await_next()
+        cycle = self.cycle
+        if cycle.response_complete:
+            self._unset_keepalive_if_required()
+            self._stage = _KEPT
+        else:
+            self._stage = _ANSWERING
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """The answer is complete; the request may not be."""
-        super().on_response_complete()
-        if self._stage is _Stage.ANSWERING and not self.transport.is_closing():
-            self._stage = _Stage.IDLE
+        if self._stage is not _ANSWERING:
+            return super().on_response_complete()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self._stage = _KEPT
+            self.flow.resume_reading()
             if self._held:
                 self._read_held()
 
-    def _await_next(self) -> None:
-        """After a request that was answered before its end."""
-        self._stage = _Stage.IDLE
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+    def _head_has_begun(self) -> bool:
+        return self.scope is not None and (self.cycle is None or self.scope is not self.cycle.scope)
 
     def _read_held(self) -> None:
-        self._unset_keepalive_if_required()
+        self._stage = _NEW
         data, start = self._held, self._held_from
         self._held, self._held_from = b"", 0
         self._read(data, start)
@@ -230,8 +235,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def sweep(self) -> None:
         """Another period has passed."""
-        idle = self._stage is _Stage.IDLE and self.timeout_keep_alive_task is not None
-        if self._stage is not _Stage.ANSWERING and not idle:
+        if self._stage is not _ANSWERING:
             self._waited += 1
             self._end_if_late()
         unsent = unsent_bytes(self.transport)
@@ -242,28 +246,32 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _end_if_late(self) -> None:
         timeout_s = self._limits.receive_timeout_s
-        if self._stage is _Stage.REFUSED:
+        if self._stage is _REFUSED:
             if self._waited > self._limits.sweeps(LINGER_S):
                 reset(self.transport)
+        elif self._stage is _KEPT:
+            if self._waited > self._limits.sweeps(self.timeout_keep_alive):
+                self.transport.close()
         elif self._waited > self._limits.sweeps(timeout_s):
-            if self._stage is _Stage.IDLE:  # there is nothing to answer
+            if self._stage is _NEW and not self._head_has_begun():  # there is nothing to answer
                 self.transport.close()
             else:
                 self._refuse(RefusedError(408, f"the request was not complete in {timeout_s:g} s"))
 
     def shutdown(self) -> None:
         """The process ends; a request that has begun to come is answered first."""
-        if self._stage in (_Stage.IDLE, _Stage.REFUSED):
+        new = self._stage is _NEW
+        if self._stage in (_KEPT, _REFUSED) or (new and not self._head_has_begun()):
             self.transport.close()
-        elif self._stage is not _Stage.HEAD:
+        elif not new:
             self.cycle.keep_alive = False
 
     # Refusing
 
     def _refuse(self, refused: RefusedError) -> None:
         """Answer so, if there is no answer yet, and close."""
-        begun = self._stage >= _Stage.BODY
-        self._stage, self._waited = _Stage.REFUSED, 0
+        begun = self._stage >= _BODY
+        self._stage, self._waited = _REFUSED, 0
         self._held, self._held_from = b"", 0
         self._unset_keepalive_if_required()
         if self.transport.is_closing():

@@ -60,6 +60,7 @@ def serve(kind: str, port: int) -> None:
         ws="none",
         lifespan="off",
         log_level="warning",
+        access_log=False,  # which would hide a part of what the limits cost
         server_header=False,
     )
 

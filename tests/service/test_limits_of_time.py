@@ -104,7 +104,18 @@ def test_a_pause_between_requests_is_not_a_slow_request(hasty: Service) -> None:
             while not received.endswith(b"}"):  # it may come in two parts
                 received += connection.recv(65536)
             assert received.startswith(b"HTTP/1.1 200 ")
-            time.sleep(2)  # uvicorn keeps it for 5 s
+            time.sleep(2)  # it is kept for 5 s
+
+
+def test_a_connection_without_a_next_request_is_closed_after_five_seconds(hasty: Service) -> None:
+    with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE_S) as connection:
+        connection.sendall(GET + b"\r\n")
+        received = b""
+        while not received.endswith(b"}"):
+            received += connection.recv(65536)
+        answered = time.monotonic()
+        assert connection.recv(65536) == b""
+        assert time.monotonic() - answered > 4.5
 
 
 def test_good_clients_are_served_beside_a_hundred_slow_ones(hasty: Service) -> None:
