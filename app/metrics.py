@@ -92,7 +92,7 @@ class Metrics:
             "device", "default",
         )  # fmt: skip
         self._described: set[tuple[str, ...]] = set()
-        # Of what others count: by (model, field) its tally, by ("", status) what was refused.
+        # Of what others count: by (model, field) its tally, by ("", cause) what was refused.
         self._seen: dict[tuple[str, str], int] = {}
 
     def describe(self, catalog: Catalog) -> None:
@@ -158,10 +158,10 @@ class Metrics:
                     self._counts[field].labels(model).inc(grown)
             self._prefixes.labels(model).set(len(sampler.tree))
             self._tree_bytes.labels(model).set(sampler.tree.nbytes)
-        for status, now in REFUSED.items():
-            grown = now - self._seen.get(("", str(status)), 0)
-            self._seen["", str(status)] = now
-            self._rejections.labels(f"http_{status}").inc(grown)
+        for cause, now in REFUSED.items():
+            grown = now - self._seen.get(("", cause), 0)
+            self._seen["", cause] = now
+            self._rejections.labels(cause).inc(grown)
         self._look_at_process()
 
     @asynccontextmanager

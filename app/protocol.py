@@ -12,12 +12,23 @@ import logging
 from typing import Any, cast
 
 import httptools
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.admission import Admission, is_always_admitted
 from app.framing import body_length, body_too_large
 from app.limits import LINGER_S, MAX_HEADERS, MAX_URL_BYTES, Limits, check_framing, check_head
-from app.refusals import REFUSED, RefusedError, answer_to, cause_of
+from app.middleware import request_id_of
+from app.refusals import (
+    CLOSE,
+    OVERLOADED,
+    REFUSED,
+    RefusedError,
+    answer_to,
+    cause_of,
+    overload_answer,
+)
 from app.sweeper import Sweeper, Watched, reset, unsent_bytes
 
 _HEAD_END = b"\r\n\r\n"
@@ -30,33 +41,29 @@ _PIECE = 4 << 10
 _NEW, _KEPT, _BODY, _CHUNKED, _ANSWERING, _REFUSED = range(6)
 
 
-class ProtocolFactory:
-    """Makes the protocol of each connection; uvicorn's `http` option, in each worker a copy.
-
-    Args:
-        limits: for all of them.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._sweeper = Sweeper(limits.period_s)
-
-    def __call__(self, **options: Any) -> "LimitedProtocol":
-        """As uvicorn calls a protocol's class."""
-        return LimitedProtocol(self._limits, self._sweeper, **options)
-
-
 class LimitedProtocol(HttpToolsProtocol):
     """A connection.
 
     Args:
         limits: what it may send, and how long it may take.
+        admission: whether one more request may wait.
         sweeper: tells it that time passes.
+        app: answers, and tells `admission`.
         options: uvicorn's.
     """
 
-    def __init__(self, limits: Limits, sweeper: Sweeper, **options: Any) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        admission: Admission,
+        sweeper: Sweeper,
+        app: ASGIApp,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
+        self.app = cast(Any, app)
+        self._admission = admission
+        self._turned_away = ""  # the id of the request that is being read, if it is that
         # uvicorn builds each line, and then finds that no one wants it.
         self.access_log = self.access_log and self.access_logger.isEnabledFor(logging.INFO)
         self._limits = limits
@@ -170,10 +177,14 @@ class LimitedProtocol(HttpToolsProtocol):
             self._check_head()
         self._head_bytes = self._body_bytes = self._framing_bytes = 0
         length = body_length(self.headers, self.parser, self._limits.max_body_bytes)
-        super().on_headers_complete()
+        if self._admission.full and self._may_be_turned_away():
+            self._turned_away = request_id_of(self.headers)
+        else:
+            self._admission.enter()
+            super().on_headers_complete()
         self._stage = _CHUNKED if length is None else _BODY
         self._body_left = length or 0
-        if self.parser.should_upgrade():  # what may follow is no HTTP
+        if not self._turned_away and self.parser.should_upgrade():  # what may follow is no HTTP
             self.cycle.keep_alive = False
         self.headers = []  # trailers are counted, and dropped
 
@@ -188,6 +199,8 @@ class LimitedProtocol(HttpToolsProtocol):
             raise body_too_large(self._limits.max_body_bytes)
         if self._stage is _CHUNKED:
             self._framing_bytes -= len(body)
+        if self._turned_away:
+            return
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body
@@ -198,6 +211,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is complete; the answer may be too."""
         self._waited = 0
+        if self._turned_away:
+            return self._turn_away()
         cycle = self.cycle
         if cycle.response_complete:
             self._unset_keepalive_if_required()
@@ -263,20 +278,40 @@ class LimitedProtocol(HttpToolsProtocol):
         new = self._stage is _NEW
         if self._stage in (_KEPT, _REFUSED) or (new and not self._head_has_begun()):
             self.transport.close()
-        elif not new:
+        elif not new and not self._turned_away:
             self.cycle.keep_alive = False
 
     # Refusing
 
+    def _may_be_turned_away(self) -> bool:
+        """Whether the answer to that can be made here; a page of another origin could not read it."""
+        special = self.expect_100_continue or self.parser.should_upgrade()
+        from_page = any(name == b"origin" for name, _ in self.headers)
+        return not (special or from_page or is_always_admitted(self.url))
+
+    def _turn_away(self) -> None:
+        """Answer a request, now that it is complete, that too many wait; the connection stays."""
+        request_id, self._turned_away = self._turned_away, ""
+        self.scope = cast(Any, None)
+        REFUSED[OVERLOADED] += 1
+        fields = self.server_state.default_headers
+        has_body = self.parser.get_method() != b"HEAD"
+        answer = overload_answer(request_id, self.url, default_headers=fields, has_body=has_body)
+        self.transport.write(answer)
+        if self.parser.should_keep_alive() and CLOSE not in fields and not self.flow.write_paused:
+            self._stage = _KEPT
+        else:
+            self.transport.close()
+
     def _refuse(self, refused: RefusedError) -> None:
         """Answer so, if there is no answer yet, and close."""
-        begun = self._stage >= _BODY
+        begun = self._stage >= _BODY and not self._turned_away
         self._stage, self._waited = _REFUSED, 0
         self._held, self._held_from = b"", 0
         self._unset_keepalive_if_required()
         if self.transport.is_closing():
             return
-        REFUSED[refused.status] += 1
+        REFUSED[f"http_{refused.status}"] += 1
         self.logger.warning("refused a request: %d, %s", refused.status, refused.detail)
         if begun and self.cycle.response_started:
             self.transport.close()

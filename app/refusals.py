@@ -1,19 +1,28 @@
 """Requests that are refused before the application sees them, and what they are answered."""
 
+import random
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 import httptools
 from starlette.requests import Request
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.errors import problem
+from app import openai_errors
+from app.errors import RETRY_AFTER_S, problem
 from app.middleware import request_id_of
 
 Fields = Iterable[tuple[bytes, bytes]]
 
-REFUSED: Counter[int] = Counter()
-"""How many requests this process has refused so, by status; for its metrics."""
+REFUSED: Counter[str] = Counter()
+"""How many requests this process has refused so, by cause; for its metrics."""
+OVERLOADED = "overloaded"
+"""The cause where too many wait, as the engine calls it."""
+CLOSE = (b"connection", b"close")
+"""The field that asks a client to go."""
+
+_ID = "0" * 16
 
 
 class RefusedError(Exception):
@@ -63,3 +72,37 @@ def answer_to(
     lines = [name + b": " + value + b"\r\n" for name, value in fields]
     body = bytes(response.body) if has_body else b""
     return b"".join((STATUS_LINE[refused.status], *lines, b"\r\n", body))
+
+
+def overload_answer(
+    request_id: str, url: bytes, *, default_headers: Fields, has_body: bool
+) -> bytes:
+    """The answer to one who comes when too many wait, after which the connection may stay open.
+
+    It is put together from parts that are ready: there are thousands a second when it matters.
+
+    Args:
+        request_id: of the request.
+        others: as of `answer_to`.
+    """
+    own_id = request_id.encode()
+    head, before, after = _overload_parts(url.startswith(openai_errors.PREFIX.encode()))
+    length = len(before) + len(own_id) + len(after)
+    own = b"".join(name + b": " + value + b"\r\n" for name, value in default_headers)
+    retry_after_s = random.randint(*RETRY_AFTER_S)
+    numbers = b"retry-after: %d\r\ncontent-length: %d\r\n" % (retry_after_s, length)
+    whole = head, own, numbers, b"x-request-id: ", own_id, b"\r\n\r\n"
+    return b"".join((*whole, before, own_id, after) if has_body else whole)
+
+
+@cache
+def _overload_parts(is_openai: bool) -> tuple[bytes, bytes, bytes]:
+    """What comes before the fields that differ, and the body before and after the id."""
+    path = openai_errors.PREFIX if is_openai else "/"
+    scope = {"type": "http", "path": path, "request_id": _ID}
+    response = problem(
+        Request(scope), 503, "too many requests wait already; please try again shortly"
+    )
+    before, after = bytes(response.body).split(_ID.encode())
+    media_type = response.headers["content-type"].encode()
+    return STATUS_LINE[503] + b"content-type: " + media_type + b"\r\n", before, after

@@ -22,17 +22,17 @@ from typing import cast
 
 import uvicorn
 
+from app.admission import Admission
+from app.connections import ProtocolFactory
 from app.limits import Limits
 from app.listening import BACKLOG, turn_away
 from app.logs import log_config
 from app.main import create_app
-from app.protocol import ProtocolFactory
+from app.refusals import CLOSE
 from app.settings import Settings
 from app.shutdown import Shutdown
 from app.signals import LAST_CALL_S, Terminal, status_of
 from app.tracing import tracer_provider
-
-_CLOSE = (b"connection", b"close")
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -58,6 +58,7 @@ class Server(uvicorn.Server):
             receive_timeout_s=settings.receive_timeout_s,
             send_timeout_s=settings.send_timeout_s,
         )
+        protocols = ProtocolFactory(limits, Admission(settings.queue_size))
         config = uvicorn.Config(
             self.service,
             log_level=settings.log_level,
@@ -65,7 +66,7 @@ class Server(uvicorn.Server):
             server_header=False,
             backlog=BACKLOG,
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
-            http=cast(type[asyncio.Protocol], ProtocolFactory(limits)),  # it only calls it
+            http=cast(type[asyncio.Protocol], protocols),  # it only calls it
             ws="none",
             lifespan="on",
         )
@@ -75,8 +76,8 @@ class Server(uvicorn.Server):
         """Be unready from now on, and ask every client to close its connection."""
         if not self._ending.draining:
             self._ending.draining = True
-            self.config.encoded_headers.append(_CLOSE)
-            self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+            self.config.encoded_headers.append(CLOSE)
+            self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
             logger.info("unready, and about to end")
 
     def end(self, drain_s: float) -> None:

@@ -27,8 +27,9 @@ from typing import cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.admission import Admission
+from app.connections import ProtocolFactory
 from app.limits import Limits
-from app.protocol import ProtocolFactory
 from benchmarks.machine import describe_machine
 from benchmarks.server import free_port
 
@@ -50,9 +51,12 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     await send({"type": "http.response.body", "body": ANSWER})
 
 
+NO_LIMIT = Admission(1 << 20)
+
+
 def serve(kind: str, port: int) -> None:
     """Until a signal."""
-    protocol = HttpToolsProtocol if kind == "uvicorn" else ProtocolFactory(LIMITS)
+    protocol = HttpToolsProtocol if kind == "uvicorn" else ProtocolFactory(LIMITS, NO_LIMIT)
     uvicorn.run(
         application,
         port=port,

@@ -26,9 +26,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app import main as service
+from app.admission import Admission
+from app.connections import ProtocolFactory
 from app.edge import wrappers
 from app.observing import ObservingMiddleware
-from app.protocol import ProtocolFactory
 from app.settings import Settings
 from benchmarks.machine import describe_machine
 from benchmarks.protocol import KINDS, LIMITS, application
@@ -75,9 +76,12 @@ class NoSocket(asyncio.Transport):
         return 0
 
 
+NO_LIMIT = Admission(1 << 20)
+
+
 def connect(app: Any, kind: str) -> HttpToolsProtocol:
     """A new connection, from nowhere."""
-    protocol: Any = HttpToolsProtocol if kind == "uvicorn" else ProtocolFactory(LIMITS)
+    protocol: Any = HttpToolsProtocol if kind == "uvicorn" else ProtocolFactory(LIMITS, NO_LIMIT)
     config = uvicorn.Config(
         app, http=protocol, ws="none", lifespan="off", log_config=None, server_header=False
     )

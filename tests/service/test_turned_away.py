@@ -1,0 +1,125 @@
+"""Requests that come when too many wait: refused at once, in order, and then served again."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from app.admission import FEWEST
+from tests.service.conftest import JSON, Serve, Service, assert_problem, parse, request
+
+HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 9"
+GET = b"GET /generate?n=1&seed=1 HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+@pytest.fixture
+def crowded(serve: Serve) -> Iterator[Service]:
+    """A service where as many wait as may: for the rest of their own bodies."""
+    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    with serve(**settings, RECEIVE_TIMEOUT_S=60) as service, crowd(service):
+        yield service
+
+
+@contextmanager
+def crowd(service: Service) -> Iterator[None]:
+    """Within, FEWEST requests wait."""
+    with ExitStack() as within:
+        for _ in range(FEWEST):
+            address = ("127.0.0.1", service.port)
+            connection = within.enter_context(socket.create_connection(address, timeout=30))
+            connection.sendall(HEAD + b"\r\n\r\n{")
+        while service.client.get("/generate?n=1").status_code == 200:
+            pass
+        yield
+
+
+def test_it_is_the_503_of_a_full_queue_on_a_connection_that_stays(crowded: Service) -> None:
+    refused = crowded.client.get("/generate?n=1", headers={"X-Request-ID": "mine.1"})
+    problem = assert_problem(refused, 503)
+    assert problem["request_id"] == "mine.1"
+    assert "try again" in problem["detail"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 3
+    assert "connection" not in refused.headers
+    assert "date" in refused.headers
+    ids = {assert_problem(crowded.client.get("/score"), 503)["request_id"] for _ in range(20)}
+    assert len(ids) == 20
+
+
+def test_probes_the_page_and_metrics_are_answered(crowded: Service) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/", "/docs", "/static/style.css"):
+        assert crowded.client.get(path).status_code == 200, path
+
+
+def test_a_body_is_read_and_dropped_in_one_piece_or_in_chunks(crowded: Service) -> None:
+    words = json.dumps({"words": ["emma"] * 900}).encode()
+
+    def parts() -> Iterator[bytes]:
+        yield from (words[start : start + 100] for start in range(0, len(words), 100))
+
+    for content in (words, parts()):
+        refused = crowded.client.post("/score", content=content, headers=JSON)
+        assert_problem(refused, 503)
+        assert crowded.client.get("/livez").status_code == 200
+    assert_problem(crowded.client.post("/score", content=b"a" * 200_000, headers=JSON), 413)
+
+
+def test_openais_clients_are_told_in_their_shape(crowded: Service) -> None:
+    refused = crowded.client.post("/v1/completions", content=b"{}", headers=JSON)
+    assert assert_problem(refused, 503)["error"]["message"]
+
+
+def test_head_has_no_body(crowded: Service) -> None:
+    refused = crowded.client.head("/generate")
+    assert refused.status_code == 503
+    assert not refused.content
+    assert int(refused.headers["content-length"]) > 100
+    assert crowded.client.get("/livez").status_code == 200
+
+
+def test_a_client_that_wants_to_go_is_let_go(crowded: Service) -> None:
+    assert_problem(request(crowded.port, b"/generate"), 503)  # reads up to the close
+
+
+def test_pipelined_requests_are_refused_in_order(crowded: Service) -> None:
+    last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", crowded.port), timeout=30) as connection:
+        connection.sendall(GET * 50 + GET.replace(b"/generate?n=1&seed=1", b"/livez") + last)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    answers = [b"HTTP/1.1 " + each for each in received.split(b"HTTP/1.1 ")[1:]]
+    assert [parse(each).status_code for each in answers] == [503] * 50 + [200, 503]
+
+
+def test_it_is_counted_as_overload(crowded: Service) -> None:
+    def count() -> float:
+        lines = crowded.client.get("/metrics").text.splitlines()
+        label = 'namewright_rejections_total{cause="overloaded"}'
+        return next((float(line.split()[1]) for line in lines if line.startswith(label)), 0)
+
+    before = count()
+    for _ in range(5):
+        crowded.client.get("/generate")
+    assert count() == before + 5
+
+
+def test_all_is_as_ever_when_the_crowd_has_gone(serve: Serve) -> None:
+    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    with serve(**settings, RECEIVE_TIMEOUT_S=60) as service:
+        expected = service.client.get("/generate?n=1&seed=1").content
+        for _ in range(3):
+            with crowd(service):
+                assert service.client.get("/generate?n=1&seed=1").status_code == 503
+            while (answer := service.client.get("/generate?n=1&seed=1")).status_code == 503:
+                pass
+            assert answer.content == expected
+
+
+def test_a_page_of_another_origin_can_read_its_refusal(serve: Serve) -> None:
+    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
+    origin = "https://names.example"
+    with serve(**settings, RECEIVE_TIMEOUT_S=60, CORS_ORIGINS=origin) as service, crowd(service):
+        answer = service.client.get("/generate", headers={"Origin": origin})
+        assert answer.headers["access-control-allow-origin"] == origin
