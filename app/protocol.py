@@ -47,7 +47,7 @@ class ProtocolFactory:
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection.
+    """A connection, never a WebSocket: what looks for one at each request is left out.
 
     Args:
         limits: what it may send, and how long it may take.
