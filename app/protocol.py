@@ -42,7 +42,7 @@ _NEW, _KEPT, _BODY, _CHUNKED, _ANSWERING, _REFUSED = range(6)
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection.
+    """A connection, never a WebSocket: what looks for one at each request is left out.
 
     Args:
         limits: what it may send, and how long it may take.
