@@ -284,7 +284,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # Refusing
 
     def _may_be_turned_away(self) -> bool:
-        """Whether the answer to that can be made here; a page of another origin could not read it."""
+        """Whether that can be answered here, where other origins cannot be let read it."""
         special = self.expect_100_continue or self.parser.should_upgrade()
         from_page = any(name == b"origin" for name, _ in self.headers)
         return not (special or from_page or is_always_admitted(self.url))

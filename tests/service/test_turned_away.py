@@ -8,18 +8,27 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from app.admission import FEWEST
-from tests.service.conftest import JSON, Serve, Service, assert_problem, parse, request
+from tests.service.conftest import JSON, Service, assert_problem, parse, request, serving
+from tests.service.keyed import ORIGIN
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 9"
 GET = b"GET /generate?n=1&seed=1 HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a queue of one, which waits long for what is sent to it."""
+    log = tmp_path_factory.mktemp("small") / "log"
+    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "CORS_ORIGINS": ORIGIN}
+    with serving(log, QUEUE_SIZE=1, RECEIVE_TIMEOUT_S=600, **settings) as running:
+        yield running
+
+
 @pytest.fixture
-def crowded(serve: Serve) -> Iterator[Service]:
-    """A service where as many wait as may: for the rest of their own bodies."""
-    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
-    with serve(**settings, RECEIVE_TIMEOUT_S=60) as service, crowd(service):
-        yield service
+def crowded(small: Service) -> Iterator[Service]:
+    """That, while as many wait as may: for the rest of their own bodies."""
+    with crowd(small):
+        yield small
 
 
 @contextmanager
@@ -105,21 +114,18 @@ def test_it_is_counted_as_overload(crowded: Service) -> None:
     assert count() == before + 5
 
 
-def test_all_is_as_ever_when_the_crowd_has_gone(serve: Serve) -> None:
-    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
-    with serve(**settings, RECEIVE_TIMEOUT_S=60) as service:
-        expected = service.client.get("/generate?n=1&seed=1").content
-        for _ in range(3):
-            with crowd(service):
-                assert service.client.get("/generate?n=1&seed=1").status_code == 503
-            while (answer := service.client.get("/generate?n=1&seed=1")).status_code == 503:
-                pass
-            assert answer.content == expected
+def test_all_is_as_ever_when_the_crowd_has_gone(small: Service) -> None:
+    client, asked = small.client, "/generate?n=1&seed=1"
+    while (expected := client.get(asked)).status_code == 503:
+        pass  # of the test before
+    for _ in range(3):
+        with crowd(small):
+            assert client.get(asked).status_code == 503
+        while (answer := client.get(asked)).status_code == 503:
+            pass
+        assert answer.content == expected.content
 
 
-def test_a_page_of_another_origin_can_read_its_refusal(serve: Serve) -> None:
-    settings = {"QUEUE_SIZE": 1, "MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
-    origin = "https://names.example"
-    with serve(**settings, RECEIVE_TIMEOUT_S=60, CORS_ORIGINS=origin) as service, crowd(service):
-        answer = service.client.get("/generate", headers={"Origin": origin})
-        assert answer.headers["access-control-allow-origin"] == origin
+def test_a_page_of_another_origin_can_read_its_refusal(crowded: Service) -> None:
+    answer = crowded.client.get("/generate", headers={"Origin": ORIGIN})
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
