@@ -33,7 +33,7 @@ from models.errors import CheckpointError, NamewrightError
 from models.held_out import HeldOut, held_out_from_json, held_out_to_json
 from models.plots import PLOT_FILE, plot_files, read_plots
 from models.records import read_metrics, read_training_names
-from models.reference import check_answers, known_answers
+from models.reference import check_answers, known_answers, read_answers
 from models.registry import build_model
 from models.storage import SCHEMA, parse_json, read_folder, require_keys, to_json, write_folder
 from models.vocabulary import Vocabulary
@@ -216,10 +216,12 @@ def _interpret(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
     with _at_fault(folder / _HELD_OUT):
         held_out = _read_held_out(files[_HELD_OUT], vocabulary) if _HELD_OUT in files else None
     plots = read_plots(folder, files)
+    with _at_fault(folder / "reference.json"):
+        reference = read_answers(parse_json(files["reference.json"]), vocabulary)
     with _at_fault(folder / "model.safetensors"):
         load_weights(model, vocabulary, files["model.safetensors"])
     with _at_fault(folder / "reference.json"):
-        check_answers(model, vocabulary, parse_json(files["reference.json"]))
+        check_answers(model, vocabulary, reference)
     return Checkpoint(
         architecture=config["architecture"],
         model=model,

@@ -36,8 +36,8 @@ from training.recipes import RECIPES
 
 RECIPE = "gru"
 _STEPS, _LOOK_EVERY = 40, 4
-_OWN = ("seconds", "date")
-"""Of the record of a run: what no two have alike."""
+_OWN = ("seconds", "date", "commit")
+"""Of the record of a run: what another may have otherwise."""
 
 
 def nothing() -> None:
@@ -126,7 +126,10 @@ class Run:
 
     def verify(self) -> None:
         """Check that what has come to its end has the bits of the run that was let alone."""
-        assert _content(self.out) == _content(self._whole)
+        found, due = _content(self.out), _content(self._whole)
+        assert found.keys() == due.keys(), (sorted(found), sorted(due))
+        other = [name for name in due if found[name] != due[name]]
+        assert not other, (other, found["config.json"], due["config.json"])
         assert not state_folder(self.out).exists()
 
 

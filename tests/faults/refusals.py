@@ -34,7 +34,7 @@ class Refusals:
     def __init__(self) -> None:
         self.refused = 0
         self.wrong: list[tuple[str, str]] = []
-        self._slowest_s = 0.0
+        self._slowest_s = self._most_cpu_s = 0.0
         self._most_kb = 0
 
     def load(self, folder: Path, what: str, *named: Path) -> None:
@@ -53,12 +53,13 @@ class Refusals:
             self.wrong.append((what, str(said or "accepted")))
 
     def _said(self, folder: Path) -> CheckpointError | None:
-        before, started = _begin_peak(), time.perf_counter()
+        before, started, worked = _begin_peak(), time.perf_counter(), time.process_time()
         try:
             with _hanging_is_an_error():
                 load_checkpoint(folder)
         except CheckpointError as error:
             self._slowest_s = max(self._slowest_s, time.perf_counter() - started)
+            self._most_cpu_s = max(self._most_cpu_s, time.process_time() - worked)
             self._most_kb = max(self._most_kb, _memory("VmHWM") - before)
             return error
         return None
@@ -71,6 +72,7 @@ class Refusals:
         return {
             "refused": self.refused,
             "slowest_ms": round(1000 * self._slowest_s, 1),
+            "most_cpu_ms": round(1000 * self._most_cpu_s, 1),
             "most_memory_mb": round(self._most_kb / 1024, 1),
         }
 
