@@ -9,6 +9,7 @@ import pytest
 
 from tests.service.conftest import JSON, Service, assert_problem, parse, request, serving
 from tests.service.keyed import ORIGIN
+from tests.service.test_metrics import scrape, value
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 9"
 GET = b"GET /generate?n=1&seed=1 HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -33,6 +34,8 @@ def crowded(small: Service) -> Iterator[Service]:
 @contextmanager
 def crowd(service: Service) -> Iterator[None]:
     """Within, as many requests wait as may."""
+    while value(scrape(service.client), "namewright_requests_under_way") > 1:
+        pass  # a crowd of before, that has not left as a whole
     with ExitStack() as within:
         while service.client.get("/generate?n=1").status_code == 200:
             address = ("127.0.0.1", service.port)
