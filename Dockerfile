@@ -40,8 +40,9 @@ RUN rm -rf include share test \
     && find /opt/venv -type d -name tests -prune -exec rm -rf {} +
 
 
-# What is in the environment, listed by a tool that stays outside of it.
-FROM ${BASE_IMAGE} AS sbom
+# What is in the environment, listed by a tool that stays outside of it. Nothing of this stage but
+# the list comes into the image, so its base may be any with the same Python.
+FROM python:3.11-slim-bookworm AS sbom
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 COPY deploy/sbom.lock ./
@@ -65,7 +66,7 @@ COPY checkpoints /srv/checkpoints
 WORKDIR /srv
 # Neither the base image nor the environment has bytecode yet, and the server may not write
 # any: keep that of what it and the health check import, and of nothing else.
-RUN env --unset=PYTHONDONTWRITEBYTECODE python -c "import app.__main__, app.main, app.span_export, urllib.request, anyio._backends._asyncio, uvicorn.lifespan.on, uvicorn.loops.uvloop, uvicorn.protocols.http.httptools_impl" \
+RUN env --unset=PYTHONDONTWRITEBYTECODE python -c "import app.__main__, app.worker, app.workers, app.span_export, urllib.request, anyio._backends._asyncio, uvicorn.lifespan.on, uvicorn.loops.uvloop, uvicorn.protocols.http.httptools_impl" \
     && chmod -R a+rX checkpoints sbom.cdx.json
 USER 65532:65532
 EXPOSE 8000

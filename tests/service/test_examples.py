@@ -24,6 +24,7 @@ NOT_SHOWN = {
     ("plot", "200"),  # a picture
     ("metrics", "200"),  # other numbers each time
     ("livez", "503"),  # of an engine that has died
+    ("readyz", "503"),  # of a process that ends
 }
 
 
