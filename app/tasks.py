@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+from app.admission import A_ROUND
+
 
 @dataclass(frozen=True)
 class Task:
@@ -33,8 +35,11 @@ def settle(outcomes: list[Outcome]) -> None:
         loop.call_soon_threadsafe(_resolve, outcomes)
 
 
-def _resolve(outcomes: list[Outcome]) -> None:
-    for outcome in outcomes:
+def _resolve(outcomes: list[Outcome], start: int = 0) -> None:
+    """Those from `start` on, some in each round of the event loop: answers take their time too."""
+    if start + A_ROUND < len(outcomes):
+        asyncio.get_running_loop().call_soon(_resolve, outcomes, start + A_ROUND)
+    for outcome in outcomes[start : start + A_ROUND]:
         if outcome.task.abandoned:
             continue
         if outcome.error is not None:

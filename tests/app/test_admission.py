@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.admission import FEWEST, Admission, is_always_admitted
+from app.admission import A_ROUND, FEWEST, Admission, is_always_admitted
 
 START: Message = {"type": "http.response.start", "status": 200}
+SCOPE: Scope = {"type": "http", "path": "/generate"}
 BODY: Message = {"type": "http.response.body"}
 
 
@@ -41,7 +42,7 @@ def test_a_request_waits_until_its_answer_begins_and_leaves_once() -> None:
         await send(BODY)
         await send(BODY)
 
-    asyncio.run(admission.counting(stream)({}, nothing, nothing))
+    asyncio.run(admission.counting(stream)(SCOPE, nothing, nothing))
     admission.enter()
     assert admission.full
 
@@ -54,10 +55,39 @@ def test_a_request_that_ends_without_an_answer_leaves_too() -> None:
         raise ValueError
 
     with pytest.raises(ValueError, match="^$"):
-        asyncio.run(admission.counting(fail)({}, nothing, nothing))
-    asyncio.run(admission.counting(nothing)({}, nothing, nothing))
+        asyncio.run(admission.counting(fail)(SCOPE, nothing, nothing))
+    asyncio.run(admission.counting(nothing)(SCOPE, nothing, nothing))
     fill(admission, 2)
     assert admission.full
+
+
+def test_many_begin_a_few_at_a_time_in_their_order_and_a_probe_at_once() -> None:
+    admission = Admission(1000)
+    begun: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive, send
+        begun.append(scope["path"])
+
+    async def run() -> None:
+        counted = admission.counting(app)
+        paths = [f"/names/{number}" for number in range(3 * A_ROUND + 1)]
+        tasks = [asyncio.ensure_future(counted(SCOPE | {"path": path}, nothing, nothing))
+                 for path in paths]  # fmt: skip
+        await asyncio.sleep(0)
+        assert begun == paths[:A_ROUND]
+        tasks[A_ROUND].cancel()  # its client has gone
+        probe = asyncio.ensure_future(counted(SCOPE | {"path": "/livez"}, nothing, nothing))
+        for _ in range(3):
+            before = len(begun)
+            await asyncio.sleep(0)
+            assert len(begun) <= before + A_ROUND + 1
+        await asyncio.gather(*tasks, probe, return_exceptions=True)
+        del paths[A_ROUND]
+        assert [path for path in begun if path != "/livez"] == paths
+        assert begun.index("/livez") <= 2 * A_ROUND
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("url", [b"/", b"/livez", b"/readyz?x", b"/metrics", b"/static/a.js"])
