@@ -14,7 +14,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -99,4 +98,5 @@ def work(settings: Settings, listener: socket.socket, pipe: Connection) -> None:
 
     worker = Worker(settings, line)
     worker.run([listener])
-    sys.exit(worker.status)
+    logging.shutdown()
+    os._exit(worker.status)  # else the interpreter takes seconds to take itself apart

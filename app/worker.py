@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,8 @@ class Worker(Server):
                 self._turn.set()
             case _ if order == DRAIN:
                 self.drain()
+            case _ if order == ORPHANED and not self._turn.is_set():
+                os._exit(1)  # a spare has nothing under way
             case _ if order in (STOP, ORPHANED):
                 self._orphaned = order == ORPHANED
                 self.end(0)
