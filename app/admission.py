@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FEWEST = 64
 """That may wait, however short the engine's queue: not all need a place there."""
-A_ROUND = 16
+A_ROUND = 4
 """Requests that begin in a round of the event loop: some milliseconds."""
 
 _OPEN = ("/livez", "/readyz", "/metrics", "/static/", "/docs", "/openapi.json")

@@ -1,5 +1,6 @@
 """Assembles the service: settings in, an ASGI application out."""
 
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -102,6 +103,8 @@ def create_app(
                     await turn()
                 app.state.engine.start()
                 observed.describe(app.state.catalog)
+                gc.collect()
+                gc.freeze()
                 async with observed.watch(app.state.engine):
                     yield
         app.state.engine.stop()

@@ -29,6 +29,10 @@ _SLOTS = 2048
 _WALKED = 1 << 18
 """Probabilities that a step looks at in the tree, about: some milliseconds."""
 
+_TURN = 32
+"""Names that a job begins in its turn, if it wants so many and there is room: were there a few for
+each of hundreds of jobs, all would end late."""
+
 _NO_SLOTS = np.empty(0, dtype=np.int64)
 
 
@@ -135,14 +139,16 @@ class Sampler:
         """Begin names of the jobs in turn, so that a long one starves no other; their slots."""
         shares: list[tuple[Job, int]] = []
         free, passed = self._names.free, 0  # jobs in a row that want no more
-        wanted = {job: job.wanted for job in self._jobs} if free else {}
+        least = max(_TURN, free // max(1, len(self._jobs)))
+        wanted: dict[Job, int] = {}
         while free and passed < len(self._jobs):
             job = self._jobs[0]
             self._jobs.rotate(-1)  # its turn is over, and the next step goes on from here
-            count = min(wanted[job], max(1, free // len(self._jobs)))
+            left = wanted[job] if job in wanted else job.wanted
+            count = min(left, least, free)
             passed = 0 if count else passed + 1
             if count:
-                wanted[job] -= count
+                wanted[job] = left - count
                 free -= count
                 shares.append((job, count))
         return self._names.admit(shares, self.tree.root_key) if shares else _NO_SLOTS

@@ -132,6 +132,7 @@ class Job:
         self.max_length = request.max_length or default_length(model, vocabulary)
         _check(request, longest_name(model, vocabulary), self.max_length)
         self.request = request
+        self._budget = request.budget  # asked for with each name
         length = normalized_length(request.prefix, self.max_length)
         if length > self.max_length:
             raise ParameterError(
@@ -172,7 +173,7 @@ class Job:
         missing = self.request.n - self._accepted
         useful = missing * (finished + 1) / (self._accepted + 1)
         in_flight = self._admitted - finished
-        return max(0, min(math.ceil(useful) - in_flight, self.request.budget - self._admitted))
+        return max(0, min(math.ceil(useful) - in_flight, self._budget - self._admitted))
 
     @property
     def given(self) -> int:
@@ -198,12 +199,12 @@ class Job:
         if outcome is not None:
             self._accept(outcome[0])
         enough = self._accepted >= self.request.n
-        if enough or self._consumed + len(self._ahead) == self.request.budget:
+        if enough or self._consumed + len(self._ahead) == self._budget:
             self._settle()  # else it can't be done yet
 
     def give_up(self) -> None:
         """Let the whole budget have given nothing: it is known that no draw could."""
-        self._consumed, self.done = self.request.budget, True
+        self._consumed, self.done = self._budget, True
 
     def _accept(self, name: str) -> None:
         if self.request.unique:  # the first in the stream counts, whichever that will be
@@ -214,7 +215,7 @@ class Job:
 
     def _settle(self) -> None:
         """Take the outcomes that have no gap before them, up to the last name wanted."""
-        scores, n, budget = self.request.scores, self.request.n, self.request.budget
+        scores, n, budget = self.request.scores, self.request.n, self._budget
         while not self.done and (index := self.request.offset + self._consumed) in self._ahead:
             settled = self._ahead.pop(index)
             self._consumed += 1
