@@ -33,6 +33,13 @@ QUIET_S = 0.01
 both run Python hold each other up."""
 
 
+CROWD = 32
+"""Requests under way from which on the thread and the event loop take turns: two threads that both
+run Python hand the interpreter over for each event, at a cost above that of most events."""
+ROUND_S = 0.05
+"""At most, for the event loop's turn."""
+
+
 class _Signal(Enum):
     """What the thread hears beside work."""
 
@@ -98,6 +105,8 @@ class Engine:
         self._pooled: ServedModel | None = None
         self.pool = Pool(0)
         self.on_lost: Callable[[], None] = lambda: None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._been_round = threading.Event()
         # The thread's.
         self._active: dict[Lane, None] = {}
         self._growing: Lane | None = None
@@ -189,7 +198,8 @@ class Engine:
                 f"{self.queue_size} requests are under way already; please try again shortly"
             )
         self._pending += 1
-        loop, lane = asyncio.get_running_loop(), self._held[served]
+        self._loop = loop = asyncio.get_running_loop()
+        lane = self._held[served]
         futures = [loop.create_future() for _ in works]
         timer = loop.call_later(self.deadline_s, self._expire, futures)
         try:
@@ -246,6 +256,8 @@ class Engine:
         while self._receive():
             if self._busy:
                 self._advance()
+                if self._pending >= CROWD:
+                    self._give_way()
             elif self._growing:
                 self._grow(self._growing)
             elif self._filler and self._patience_s == 0:
@@ -287,6 +299,13 @@ class Engine:
                 del self._active[lane]
             if lane.lost:
                 self.on_lost()
+
+    def _give_way(self) -> None:
+        """Wait until the event loop has been round, which it is faster if no one runs beside it."""
+        if self._loop:
+            self._been_round.clear()
+            self._loop.call_soon_threadsafe(self._been_round.set)
+            self._been_round.wait(ROUND_S)
 
     def _grow(self, lane: Lane) -> None:
         """One step towards a full tree, so short that a request which comes can wait for it."""

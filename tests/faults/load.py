@@ -149,7 +149,7 @@ class Load:
         began = time.perf_counter()
         number = 0
         while self._running:
-            for each in range(number, round((time.perf_counter() - began) * rate)):
+            for each in range(number, int((time.perf_counter() - began) * rate) + 1):
                 request = Request(self.ledger.ask(), began + each / rate)
                 if connection := self._free():
                     connection.send(request)
