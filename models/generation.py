@@ -144,7 +144,7 @@ class Sampler:
         while free and passed < len(self._jobs):
             job = self._jobs[0]
             self._jobs.rotate(-1)  # its turn is over, and the next step goes on from here
-            left = wanted[job] if job in wanted else job.wanted
+            left = wanted.get(job, job.wanted)
             count = min(left, least, free)
             passed = 0 if count else passed + 1
             if count:
