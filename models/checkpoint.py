@@ -145,7 +145,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
     served.load_state_dict(weights)
     served.double().eval()
     reference = known_answers(served, checkpoint.vocabulary, reference_words)
-    metrics = "".join(json.dumps(row) + "\n" for row in checkpoint.metrics)
+    metrics = "".join(json.dumps(_shortened(row)) + "\n" for row in checkpoint.metrics)
     names = "".join(name + "\n" for name in sorted(checkpoint.training_names))
     files = (
         {
@@ -160,6 +160,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, reference_words: Itera
     )
     _interpret(folder, files)  # what could not be loaded must not replace what can
     write_folder(folder, files)
+
+
+def _shortened(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the training curve with the digits that float32 has."""
+    return {
+        name: float(f"{value:.7g}") if isinstance(value, float) else value
+        for name, value in row.items()
+    }
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

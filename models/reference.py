@@ -5,10 +5,11 @@ show nowhere else: the weights of both fit, and hardly any name holds it.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.base import LanguageModel
+from models.rows import longest_name
 from models.scoring import score
 from models.vocabulary import Vocabulary, normalize
 
@@ -16,12 +17,16 @@ REFERENCE_TOLERANCE = 1e-6
 """Nats a character by which a known answer may differ: above rounding, far below damage."""
 
 _FIRST = 64
+_TOGETHER = 32
+"""Characters in a word that is made for them, at most: one that is another shows in its NLL."""
+_DIGITS = 9
+"""After the point, far more than the tolerance."""
 
 
 def known_answers(
     model: LanguageModel, vocabulary: Vocabulary, words: Iterable[str]
 ) -> dict[str, float]:
-    """The NLLs of `words`, and of each character that none of them holds as a word of its own.
+    """The NLLs of `words`, and of words made of the characters that none of them holds.
 
     Raises:
         ParameterError: one of `words` is not one that the model can score.
@@ -31,11 +36,24 @@ def known_answers(
     if not given:
         raise ValueError("at least one word is needed for known answers")
     held = set("".join(map(normalize, given)))
-    every = given + [character for character in vocabulary.characters if character not in held]
-    scores = score(model, vocabulary, every)
-    answers = {word: found.nll for word, found in zip(every, scores, strict=True)}
+    rest = [character for character in vocabulary.characters if character not in held]
+    together = _words_of(rest, min(_TOGETHER, longest_name(model, vocabulary)))
+    answers = _nlls(model, vocabulary, given + together)
     # What a model holds impossible has no answer that JSON could hold.
+    apart = [character for word in together if math.isinf(answers[word]) for character in word]
+    answers |= _nlls(model, vocabulary, apart) if apart else {}
     return {word: nll for word, nll in answers.items() if word in given or math.isfinite(nll)}
+
+
+def _nlls(model: LanguageModel, vocabulary: Vocabulary, words: list[str]) -> dict[str, float]:
+    scores = score(model, vocabulary, words)
+    return {word: round(found.nll, _DIGITS) for word, found in zip(words, scores, strict=True)}
+
+
+def _words_of(characters: Sequence[str], size: int) -> list[str]:
+    """Words of `size` characters; such as would be others side by side stand alone."""
+    words = ["".join(characters[i : i + size]) for i in range(0, len(characters), size)]
+    return [part for word in words for part in ([word] if normalize(word) == word else word)]
 
 
 def read_answers(reference: Any, vocabulary: Vocabulary) -> dict[str, float]:
