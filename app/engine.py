@@ -23,6 +23,7 @@ from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedErro
 from app.lanes import Lane
 from app.pool import Pool, PooledNames, PoolFiller
 from app.tasks import Task, settle
+from app.turns import CROWD, Turns
 from models.errors import ParameterError
 from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
@@ -31,13 +32,6 @@ from models.score import Score, Scoring
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
 both run Python hold each other up."""
-
-
-CROWD = 32
-"""Requests under way from which on the thread and the event loop take turns: two threads that both
-run Python hand the interpreter over for each event, at a cost above that of most events."""
-ROUND_S = 0.05
-"""At most, for the event loop's turn."""
 
 
 class _Signal(Enum):
@@ -105,8 +99,7 @@ class Engine:
         self._pooled: ServedModel | None = None
         self.pool = Pool(0)
         self.on_lost: Callable[[], None] = lambda: None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._been_round = threading.Event()
+        self._turns = Turns()
         # The thread's.
         self._active: dict[Lane, None] = {}
         self._growing: Lane | None = None
@@ -198,7 +191,7 @@ class Engine:
                 f"{self.queue_size} requests are under way already; please try again shortly"
             )
         self._pending += 1
-        self._loop = loop = asyncio.get_running_loop()
+        loop = self._turns.join()
         lane = self._held[served]
         futures = [loop.create_future() for _ in works]
         timer = loop.call_later(self.deadline_s, self._expire, futures)
@@ -257,7 +250,7 @@ class Engine:
             if self._busy:
                 self._advance()
                 if self._pending >= CROWD:
-                    self._give_way()
+                    self._turns.give_way()
             elif self._growing:
                 self._grow(self._growing)
             elif self._filler and self._patience_s == 0:
@@ -299,13 +292,6 @@ class Engine:
                 del self._active[lane]
             if lane.lost:
                 self.on_lost()
-
-    def _give_way(self) -> None:
-        """Wait until the event loop has been round, which it is faster if no one runs beside it."""
-        if self._loop:
-            self._been_round.clear()
-            self._loop.call_soon_threadsafe(self._been_round.set)
-            self._been_round.wait(ROUND_S)
 
     def _grow(self, lane: Lane) -> None:
         """One step towards a full tree, so short that a request which comes can wait for it."""

@@ -10,7 +10,23 @@ import httptools
 
 from app.refusals import RefusedError
 
+HEAD_END = b"\r\n\r\n"
+_PIECE = 4 << 10
+"""Bytes of a head or of framing at most between two looks at the limits."""
 _VERSIONS = ("1.1", "1.0")
+
+
+def end_of_piece(data: bytes, start: int) -> int:
+    """How far a parser can be fed a head, or a body in chunks, without going past its end.
+
+    Both end alike. Of the end up to three bytes may have come before.
+    """
+    line_end = data.find(b"\n", start, len(HEAD_END) - 1)
+    if line_end >= 0:
+        return line_end + 1
+    limit = min(len(data), start + _PIECE)
+    end = data.find(HEAD_END, max(start - len(HEAD_END) + 1, 0), limit)
+    return end + len(HEAD_END) if end >= 0 else limit
 
 
 def body_length(

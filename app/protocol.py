@@ -17,7 +17,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.admission import Admission, is_always_admitted
-from app.framing import body_length, body_too_large
+from app.framing import HEAD_END, body_length, body_too_large, end_of_piece
 from app.limits import LINGER_S, MAX_HEADERS, MAX_URL_BYTES, Limits, check_framing, check_head
 from app.middleware import request_id_of
 from app.refusals import (
@@ -30,11 +30,6 @@ from app.refusals import (
     overload_answer,
 )
 from app.sweeper import Sweeper, Watched, reset, unsent_bytes
-
-_HEAD_END = b"\r\n\r\n"
-_PIECE = 4 << 10
-"""Bytes of a head or of framing at most between two looks at the limits."""
-
 
 # Stages of the request that a connection is at: plain integers, since each request looks at them
 # ten times, and a member of an enumeration takes ten times as long to find.
@@ -93,10 +88,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stage, self._waited = _NEW, 0
         if self._stage is _NEW and len(data) <= MAX_URL_BYTES and not self._head_bytes:
             # Too short to be over any limit on bytes of a head.
-            end = data.find(_HEAD_END) + len(_HEAD_END)
+            end = data.find(HEAD_END) + len(HEAD_END)
             if end == len(data):
                 return self._feed(data)
-            if end > len(_HEAD_END):
+            if end > len(HEAD_END):
                 self._feed(data[:end])
                 if self._stage is _BODY and self._body_left == len(data) - end:
                     return self._feed(data[end:])
@@ -114,26 +109,15 @@ class LimitedProtocol(HttpToolsProtocol):
     def _read(self, data: bytes, start: int) -> None:
         """Read `data` from `start` on, as far as the request goes; hold the rest."""
         while start < len(data) and self._stage < _ANSWERING:
-            end = self._end_of_piece(data, start)
+            end = start + self._body_left
+            if self._stage is not _BODY:
+                end = end_of_piece(data, start)
+            end = min(end, len(data))
             self._count(end - start)
             self._feed(data[start:end])
             start = end
         if start < len(data) and self._stage is _ANSWERING:
             self._hold(data, start)
-
-    def _end_of_piece(self, data: bytes, start: int) -> int:
-        """How far the parser can be fed without going past the end of a request.
-
-        A head ends as a body in chunks does. Of its end up to three bytes may have come before.
-        """
-        if self._stage is _BODY:
-            return min(len(data), start + self._body_left)
-        line_end = data.find(b"\n", start, len(_HEAD_END) - 1)
-        if line_end >= 0:
-            return line_end + 1
-        limit = min(len(data), start + _PIECE)
-        end = data.find(_HEAD_END, max(start - len(_HEAD_END) + 1, 0), limit)
-        return end + len(_HEAD_END) if end >= 0 else limit
 
     def _count(self, size: int) -> None:
         if self._stage is _BODY:
