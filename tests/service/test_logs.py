@@ -28,7 +28,7 @@ def test_every_line_is_json_and_has_the_id_of_its_request_and_no_query(tmp_path:
     base_url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + START_LIMIT_S
-        while b"running on" not in events.read_bytes():
+        while b"listening on" not in events.read_bytes():
             assert process.poll() is None, events.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)

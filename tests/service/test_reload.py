@@ -38,14 +38,19 @@ def put(catalogue: Path, architecture: str, name: str = "mine") -> None:
     write_folder(catalogue / name, read_files(CHECKPOINTS / architecture))
 
 
+def await_said(service: Service, text: str, count: int) -> None:
+    """Wait until its log has something that often."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while service.log.read_text().count(text) < count:
+        assert time.monotonic() < deadline, service.log.read_text()
+        time.sleep(0.02)
+
+
 def reload(service: Service, count: int, said: str = "reloaded") -> None:
     """Ask for it, and wait until `count` processes have said so since then."""
     before = service.log.read_text().count(said)
     service.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + START_LIMIT_S
-    while service.log.read_text().count(said) < before + count:
-        assert time.monotonic() < deadline, service.log.read_text()
-        time.sleep(0.02)
+    await_said(service, said, before + count)
 
 
 def fingerprint(client: httpx.Client, model: str = "mine") -> str:
@@ -60,6 +65,7 @@ def test_a_reload_serves_what_is_new_and_changed_and_not_what_is_gone(
     put(catalogue, "bow", "old")
     settings = {"CHECKPOINTS": catalogue, "DEFAULT_MODEL": "mine", "WORKERS": workers}
     with serve(**settings) as service:
+        await_said(service, "listening on", workers)
         client = service.client
         before = client.get(ASKED).json()
         put(catalogue, "gru")
@@ -86,6 +92,7 @@ def test_a_bad_checkpoint_is_not_loaded_and_the_old_ones_serve_on_and_the_log_sa
 ) -> None:
     settings = {"CHECKPOINTS": catalogue, "DEFAULT_MODEL": "mine", "WORKERS": workers}
     with serve(**settings) as service:
+        await_said(service, "listening on", workers)
         before = service.client.get(ASKED).json()
         put(catalogue, "gru")
         put(catalogue, "mlp", "new")
