@@ -81,5 +81,5 @@ def test_a_soak_of_half_an_hour_leaves_nothing_behind(
         uvloop.run(run())
         report.add("kept distributions after, MB", round(kept_mb(service), 1))
         report.add_ledger(ledger)
+        report_soak(report, samples)  # first, so that it is told in any case
         ledger.assert_all_answered()
-        report_soak(report, samples)
