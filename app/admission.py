@@ -19,6 +19,7 @@ FEWEST = 64
 A_ROUND = 4
 """Requests that begin in a round of the event loop: some milliseconds."""
 
+_WAITS = "namewright.waits"
 _OPEN = ("/livez", "/readyz", "/metrics", "/static/", "/docs", "/openapi.json")
 _OPEN_BYTES = tuple(path.encode() for path in _OPEN)
 
@@ -41,21 +42,23 @@ class Admission:
         """Whether as many wait as may."""
         return self._waiting >= self._most
 
-    def enter(self) -> None:
-        """One more waits; a task of the application that `counting` gives begins for it."""
+    def enter(self, scope: Scope) -> None:
+        """One more waits, a request that is complete; of the application that `counting` gives.
+
+        One that is still to come does not: whoever sends slowly would take the place of others.
+        """
         self._waiting += 1
+        scope[_WAITS] = True
+
+    def _leave(self, scope: Scope) -> None:
+        self._waiting -= scope.pop(_WAITS, False)
 
     def counting(self, app: ASGIApp) -> ASGIApp:
-        """An application whose requests have entered, and leave when they are answered."""
+        """An application whose requests leave, if they have entered, when they are answered."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
-            waits = True
-
             async def send_and_leave(message: Message) -> None:
-                nonlocal waits
-                if waits:
-                    waits = False
-                    self._waiting -= 1
+                self._leave(scope)
                 await send(message)
 
             try:
@@ -63,7 +66,7 @@ class Admission:
                     await self._begin()
                 await app(scope, receive, send_and_leave)
             finally:
-                self._waiting -= waits
+                self._leave(scope)
 
         return counted
 

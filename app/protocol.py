@@ -164,7 +164,6 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._admission.full and self._may_be_turned_away():
             self._turned_away = request_id_of(self.headers)
         else:
-            self._admission.enter()
             super().on_headers_complete()
         self._stage = _CHUNKED if length is None else _BODY
         self._body_left = length or 0
@@ -203,6 +202,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._stage = _KEPT
         else:
             self._stage = _ANSWERING
+            if not cycle.response_started:
+                self._admission.enter(cast(Any, cycle.scope))
             cycle.more_body = False
             cycle.message_event.set()
 

@@ -20,7 +20,13 @@ async def nothing(*_: Any) -> Any:
 def fill(admission: Admission, size: int) -> None:
     for _ in range(size):
         assert not admission.full
-        admission.enter()
+        admission.enter({})
+
+
+def entered(admission: Admission) -> Scope:
+    scope = dict(SCOPE)
+    admission.enter(scope)
+    return scope
 
 
 def test_as_many_may_wait_as_the_queue_takes_and_no_fewer_than_some() -> None:
@@ -32,7 +38,7 @@ def test_as_many_may_wait_as_the_queue_takes_and_no_fewer_than_some() -> None:
 
 def test_a_request_waits_until_its_answer_begins_and_leaves_once() -> None:
     admission = Admission(1)
-    fill(admission, FEWEST)
+    fill(admission, FEWEST - 1)
 
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -42,21 +48,28 @@ def test_a_request_waits_until_its_answer_begins_and_leaves_once() -> None:
         await send(BODY)
         await send(BODY)
 
-    asyncio.run(admission.counting(stream)(SCOPE, nothing, nothing))
-    admission.enter()
+    asyncio.run(admission.counting(stream)(entered(admission), nothing, nothing))
+    admission.enter({})
+    assert admission.full
+
+
+def test_a_request_that_has_not_entered_does_not_leave() -> None:
+    admission = Admission(1)
+    fill(admission, FEWEST)
+    asyncio.run(admission.counting(nothing)(dict(SCOPE), nothing, nothing))
     assert admission.full
 
 
 def test_a_request_that_ends_without_an_answer_leaves_too() -> None:
     admission = Admission(1)
-    fill(admission, FEWEST)
+    fill(admission, FEWEST - 2)
 
     async def fail(*_: Any) -> None:
         raise ValueError
 
     with pytest.raises(ValueError, match="^$"):
-        asyncio.run(admission.counting(fail)(SCOPE, nothing, nothing))
-    asyncio.run(admission.counting(nothing)(SCOPE, nothing, nothing))
+        asyncio.run(admission.counting(fail)(entered(admission), nothing, nothing))
+    asyncio.run(admission.counting(nothing)(entered(admission), nothing, nothing))
     fill(admission, 2)
     assert admission.full
 

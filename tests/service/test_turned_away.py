@@ -7,26 +7,28 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from app.admission import FEWEST
 from tests.service.conftest import JSON, Service, assert_problem, parse, request, serving
 from tests.service.keyed import ORIGIN
 from tests.service.test_metrics import scrape, value
 
-HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 9"
+LONG = b"GET /generate?model=korean-gpt&n=1000&max_length=127 HTTP/1.1\r\nHost: test\r\n\r\n"
+"""Takes minutes, of which none is awaited."""
 GET = b"GET /generate?n=1&seed=1 HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with a queue of one, which waits long for what is sent to it."""
+    """A service with a short queue, and all the time for what is in it."""
     log = tmp_path_factory.mktemp("small") / "log"
-    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "CORS_ORIGINS": ORIGIN}
-    with serving(log, QUEUE_SIZE=1, RECEIVE_TIMEOUT_S=600, **settings) as running:
+    settings = {"MODELS": "bigram,korean-gpt", "DEFAULT_MODEL": "bigram", "CORS_ORIGINS": ORIGIN}
+    with serving(log, QUEUE_SIZE=FEWEST, DEADLINE_S=600, **settings) as running:
         yield running
 
 
 @pytest.fixture
 def crowded(small: Service) -> Iterator[Service]:
-    """That, while as many wait as may: for the rest of their own bodies."""
+    """That, while as many wait as may."""
     with crowd(small):
         yield small
 
@@ -40,7 +42,7 @@ def crowd(service: Service) -> Iterator[None]:
         while service.client.get("/generate?n=1").status_code == 200:
             address = ("127.0.0.1", service.port)
             connection = within.enter_context(socket.create_connection(address, timeout=30))
-            connection.sendall(HEAD + b"\r\n\r\n{")
+            connection.sendall(LONG)
         yield
 
 
@@ -112,6 +114,20 @@ def test_it_is_counted_as_overload(crowded: Service) -> None:
     for _ in range(5):
         crowded.client.get("/generate")
     assert count() == before + 5
+
+
+def test_who_sends_slowly_takes_no_ones_place(small: Service) -> None:
+    head = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+    while value(scrape(small.client), "namewright_requests_under_way") > 1:
+        pass
+    with ExitStack() as within:
+        for _ in range(2 * FEWEST):
+            address = ("127.0.0.1", small.port)
+            connection = within.enter_context(socket.create_connection(address, timeout=30))
+            connection.sendall(head + b"Content-Length: 9\r\n\r\n{")
+        while value(scrape(small.client), "namewright_requests_under_way") <= 2 * FEWEST:
+            pass
+        assert small.client.get("/generate?n=1").status_code == 200
 
 
 def test_all_is_as_ever_when_the_crowd_has_gone(small: Service) -> None:
