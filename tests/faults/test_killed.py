@@ -50,7 +50,7 @@ def client_ports(pid: int, port: int) -> set[int]:
             inodes.add(target[8:-1])
     rows = [line.split() for line in _TCP.read_text().splitlines()[1:]]
     own = [row for row in rows if row[9] in inodes and int(row[1].split(":")[1], 16) == port]
-    return {int(row[2].split(":")[1], 16) for row in own}
+    return {int(row[2].split(":")[1], 16) for row in own} - {0}  # that of the listener
 
 
 async def until_logged(log: Path, text: str, count: int) -> float:
