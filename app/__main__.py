@@ -79,6 +79,9 @@ def _serve_by_workers(settings: Settings, listener: socket.socket) -> int:
 
     logging.config.dictConfig(log_config(settings.log_format))
     logging.getLogger("uvicorn.error").setLevel(settings.log_level.upper())
+    # Threads of several processes that spin while they wait for one another keep each other's
+    # partners off the cores: two workers of two threads on two cores took a minute to start.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with ExitStack() as within:
         within.enter_context(shared_metrics())
         if registry := shared_registry():
