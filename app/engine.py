@@ -3,7 +3,8 @@
 Torch never runs on the event loop: a request is checked there, handed to the
 thread, and awaited. The thread goes round all that is under way, one character
 at a time, so requests of one model share its rows, those for names and those for
-scores apart, and a short one does not wait for a long one to end. How many may be
+scores apart, and a short one does not wait for a long one to end. Models for which there are
+only streams go one at a time, and seldom while there is something else. How many requests may be
 under way is bounded, and for how long. While there is nothing to do it fills the
 default model's prefix tree, then the pool.
 """
@@ -22,6 +23,7 @@ from app.catalog import ServedModel, share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from app.lanes import Lane
 from app.pool import Pool, PooledNames, PoolFiller
+from app.stream_places import StreamPlaces
 from app.tasks import Task, settle
 from app.turns import CROWD, Turns
 from models.errors import ParameterError
@@ -29,6 +31,8 @@ from models.generation import Sampler
 from models.request import Generated, GenerationRequest, Job
 from models.score import Score, Scoring
 
+PATIENCE_S = 0.05
+"""Between two steps of streams while others wait for an answer: a step takes milliseconds."""
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
 both run Python hold each other up."""
@@ -71,6 +75,7 @@ class Engine:
     Attributes:
         queue_size, deadline_s: as given.
         pool: names that are ready; others may look at how many.
+        stream_places: that streams take while they draw.
         on_lost: called by the thread when the device of a model has stopped working.
     """
 
@@ -98,10 +103,12 @@ class Engine:
         self._held: WeakKeyDictionary[ServedModel, Lane] = WeakKeyDictionary()
         self._pooled: ServedModel | None = None
         self.pool = Pool(0)
+        self.stream_places = StreamPlaces()
         self.on_lost: Callable[[], None] = lambda: None
         self._turns = Turns()
         # The thread's.
         self._active: dict[Lane, None] = {}
+        self._patient_until_s = 0.0  # those for which there are only streams
         self._growing: Lane | None = None
         self._filler: PoolFiller | None = None
         self._plan(self._exchange(models))
@@ -151,8 +158,15 @@ class Engine:
             self._inbox.put(_Signal.WAKE)
         return taken
 
-    async def generate(self, served: ServedModel, request: GenerationRequest) -> Generated:
+    async def generate(
+        self, served: ServedModel, request: GenerationRequest, *, patient: bool = False
+    ) -> Generated:
         """The names of a request.
+
+        Args:
+            served: by which model.
+            request: for what.
+            patient: whether others go first: it is a piece of something long.
 
         Raises:
             ParameterError: a value of it is out of this model's range.
@@ -161,7 +175,7 @@ class Engine:
             DeviceLostError: its device has stopped working.
             EngineStoppedError: the thread does not run.
         """
-        (generated,) = await self.work_on(served, [served.job(request)])
+        (generated,) = await self.work_on(served, [served.job(request)], patient=patient)
         return cast(Generated, generated)
 
     async def score(
@@ -183,7 +197,9 @@ class Engine:
         scores = iter((await self.work_on(served, [scoring]))[0])
         return [scoring.faults.get(i) or next(scores) for i in range(len(words))]
 
-    async def work_on(self, served: ServedModel, works: Sequence[Job | Scoring]) -> list[Any]:
+    async def work_on(
+        self, served: ServedModel, works: Sequence[Job | Scoring], *, patient: bool = False
+    ) -> list[Any]:
         """Results of work made for a model, in one place of the queue; raises as `generate`."""
         self.check_alive()
         if self._pending >= self.queue_size:
@@ -197,7 +213,7 @@ class Engine:
         timer = loop.call_later(self.deadline_s, self._expire, futures)
         try:
             for work, future in zip(works, futures, strict=True):
-                self._inbox.put((lane, work, Task(future)))
+                self._inbox.put((lane, work, Task(future, patient)))
             return await asyncio.gather(*futures)
         finally:
             for future in futures:
@@ -284,8 +300,16 @@ class Engine:
         self._filler = PoolFiller(leisure.pool, served, lane) if lane and served else None
 
     def _advance(self) -> None:
-        """One character in the rows of every busy model."""
-        for lane in tuple(self._active):
+        """One character in the rows of every model that someone waits for, or of a patient one."""
+        lanes = [lane for lane in self._active if not lane.patient]
+        if len(lanes) < len(self._active):
+            now_s = time.monotonic()
+            if not lanes or now_s > self._patient_until_s:
+                lane = next(lane for lane in self._active if lane.patient)
+                self._active[lane] = self._active.pop(lane)  # the last of them
+                lanes.append(lane)
+                self._patient_until_s = now_s + PATIENCE_S
+        for lane in lanes:
             for outcomes in lane.step():
                 settle(outcomes)
             if not lane.busy:

@@ -65,6 +65,13 @@ class Lane:
         """Whether anything is under way, for someone or no longer for anyone."""
         return bool(self._drawing.tasks or self._scoring.tasks)
 
+    @property
+    def patient(self) -> bool:
+        """Whether all of that lets others go first."""
+        return not self._scoring.tasks and all(
+            task.patient for task in self._drawing.tasks.values()
+        )
+
     def add(self, work: Job | Scoring, task: Task) -> None:
         """Begin some work, made for this lane's model."""
         worker = self._drawing if isinstance(work, Job) else self._scoring
@@ -73,10 +80,12 @@ class Lane:
 
     def step(self) -> Iterator[list[Outcome]]:
         """One character in all rows; what has come to its end, names before scores."""
-        for worker in (self._drawing, self._scoring):
+        # Beside something long, everyone else waits for each step.
+        how = {"brief": any(task.patient for task in self._drawing.tasks.values())}
+        for worker, options in ((self._drawing, how), (self._scoring, {})):
             worker.forget_abandoned()
             if worker.tasks:
-                yield self._advance(worker)
+                yield self._advance(worker, options)
 
     def grow(self) -> bool:
         """One step towards a full tree, short; returns whether more are needed."""
@@ -96,9 +105,9 @@ class Lane:
         self.lost = True
         return DeviceLostError(f"the device of {self.model_id}, {self.device}, is lost")
 
-    def _advance(self, worker: _Worker) -> list[Outcome]:
+    def _advance(self, worker: _Worker, options: dict[str, bool]) -> list[Outcome]:
         try:
-            results = [(work, work.result()) for work in worker.does.step()]
+            results = [(work, work.result()) for work in worker.does.step(**options)]
         except Exception as error:  # the thread must live on, whatever a model does
             told = self.failed(worker.doing, error)
             worker.does.clear()  # makes no tensor: a device that is lost could not give one

@@ -11,6 +11,10 @@ from app.startup import StartupError
 BACKLOG = 2048
 """Connections that the system holds until they are accepted."""
 
+UNSENT_BYTES = 64 << 10
+"""That the system keeps of an answer, beyond what is on its way: megabytes else, for each client
+that does not read. It does not slow down those who do."""
+
 _SO_ATTACH_FILTER = 26  # of Linux
 # A program of the classic packet filter, which sees a segment from its TCP header on: with SYN
 # and without ACK, as only the first one of a connection has it, none of it passes; else all.
@@ -32,6 +36,8 @@ def bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":  # where the connections inherit it
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         bound.bind((host, port))
     except OSError as error:
         bound.close()

@@ -29,7 +29,7 @@ from app.refusals import (
     cause_of,
     overload_answer,
 )
-from app.sweeper import Sweeper, Watched, reset, unsent_bytes
+from app.sweeper import Sweeper, Watched, reset, taken_of_unsent
 
 # Stages of the request that a connection is at: plain integers, since each request looks at them
 # ten times, and a member of an enumeration takes ten times as long to find.
@@ -70,8 +70,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = self._body_bytes = self._body_left = self._framing_bytes = 0
         # What came while another request was answered, from where it is still to be read.
         self._held, self._held_from = b"", 0
-        # Periods that a request has taken to arrive, and in which nothing could be written.
-        self._waited = self._stuck = self._unsent = 0
+        # Periods that a request has taken to arrive, and in which the client took nothing.
+        self._waited = self._stuck = 0
+        self._taken: int | None = None
 
     # What the transport calls
 
@@ -98,11 +99,6 @@ class LimitedProtocol(HttpToolsProtocol):
                 return self._read(data, end)
         if self._stage is not _REFUSED:
             self._read(data, 0)
-
-    def resume_writing(self) -> None:
-        """The client has taken some of what was written."""
-        super().resume_writing()
-        self._unsent = -1
 
     # Reading
 
@@ -238,9 +234,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._stage is not _ANSWERING:
             self._waited += 1
             self._end_if_late()
-        unsent = unsent_bytes(self.transport)
-        self._stuck = self._stuck + 1 if unsent and unsent == self._unsent else 0
-        self._unsent = unsent
+        taken = taken_of_unsent(self.transport)
+        self._stuck = self._stuck + 1 if taken is not None and taken == self._taken else 0
+        self._taken = taken
         if self._stuck > self._limits.sweeps(self._limits.send_timeout_s):
             reset(self.transport)
 

@@ -2,7 +2,7 @@
 
 Some names are drawn and written, and the next ones only when the client has taken them.
 Each time they pass through the engine's queue like any other request, so a stream holds
-no place while its client is slow, and short requests take turns with it.
+no place while its client is slow. Few streams do so at a time (stream_places.py).
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,32 +61,39 @@ class NameStream:
     async def body(self, first: Generated) -> AsyncIterator[bytes]:
         """All of it, from `first` on: the names that were drawn to see whether it can begin."""
         yield self.format.begin(self.about)
-        yield self._write(first)
+        piece = self._write(first)
+        del first  # while a client does not read, its names' bytes are kept, and nothing else
+        yield piece
         size = FIRST
         failure: dict[str, Any] = {}
         while (end := self.bulk.end) is None:
-            started = time.monotonic()
             try:
-                generated = await self._draw(size)
+                piece, took_s = await self._piece(size)
             except ShuttingDownError:
                 end = End.STOPPING
                 break
             except Exception as error:  # too late for the handlers of the application
                 end, failure = End.ERROR, await self._failure(error)
                 break
-            size = _next_size(size, time.monotonic() - started)
-            yield self._write(generated)
+            size = _next_size(size, took_s)
+            yield piece
         yield self.format.end(self.bulk.summary(end) | failure | self.about)
 
-    async def _draw(self, size: int) -> Generated:
-        """At most `size` names more, once there is a place in the queue."""
+    async def _piece(self, size: int) -> tuple[bytes, float]:
+        """At most `size` names more, as they are written; and the seconds that drawing took."""
+        generated, took_s = await self.shutdown.unless_begun(self._draw(size))
+        return self._write(generated), took_s
+
+    async def _draw(self, size: int) -> tuple[Generated, float]:
+        """At most `size` names more, once it is this stream's turn; and the seconds they took."""
         request = self.bulk.request(size)
         while True:
-            try:
-                return await self.shutdown.unless_begun(self.engine.generate(self.served, request))
-            except OverloadedError:
-                pause = _PAUSE_S * random.uniform(1, 3)
-                await self.shutdown.unless_begun(asyncio.sleep(pause))
+            with suppress(OverloadedError):
+                async with self.engine.stream_places.of(self.served):
+                    started = time.monotonic()
+                    generated = await self.engine.generate(self.served, request, patient=True)
+                    return generated, time.monotonic() - started
+            await asyncio.sleep(_PAUSE_S * random.uniform(1, 3))
 
     def _write(self, generated: Generated) -> bytes:
         sent = self.bulk.sent

@@ -8,9 +8,12 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Protocol
 
-if sys.platform != "win32":
+if sys.platform == "linux":
     import fcntl
     import termios
+
+_INFO = struct.Struct("120xQ")
+"""How many bytes were acknowledged, in what Linux tells of a connection (tcp_info)."""
 
 
 class Watched(Protocol):
@@ -48,19 +51,23 @@ class Sweeper:
             connection.sweep()
 
 
-def unsent_bytes(transport: asyncio.Transport) -> int:
-    """What the client has not taken of what was written, if any of it is kept here; else 0.
+def taken_of_unsent(transport: asyncio.Transport) -> int | None:
+    """A number that stays while the client takes nothing; None: it has taken all that there is.
 
-    The system asks for more only when a third of its own buffer, megabytes, is free: without
-    counting that too, one who reads steadily but slowly would seem to read nothing.
+    What counts is what has reached it. That the system took something of what is written here
+    says little: its own buffer may have room, or have made room by a third only, of megabytes.
     """
     kept = transport.get_write_buffer_size()
-    if kept and sys.platform != "win32":
-        with suppress(OSError):  # not every system tells
-            connection = transport.get_extra_info("socket")
-            (queued,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
-            kept += int(queued)
-    return kept
+    if sys.platform == "linux":
+        connection = transport.get_extra_info("socket")
+        with suppress(OSError):  # it is being closed, or the system does not tell
+            queued = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+            if not kept and not any(queued):
+                return None
+            if len(info) == _INFO.size:  # else of a kernel that does not count them
+                return int(_INFO.unpack(info)[0])
+    return -kept or None
 
 
 def reset(transport: asyncio.Transport) -> None:

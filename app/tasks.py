@@ -9,9 +9,15 @@ from app.admission import A_ROUND
 
 @dataclass(frozen=True)
 class Task:
-    """Whose work it is: the future that awaits the result."""
+    """Whose work it is.
+
+    Attributes:
+        future: awaits the result.
+        patient: others go first.
+    """
 
     future: "asyncio.Future[Any]"
+    patient: bool = False
 
     @property
     def abandoned(self) -> bool:

@@ -26,8 +26,8 @@ TREE_BYTES = 32 << 20
 """Of the tree of a sampler that is told no other size."""
 _SLOTS = 2048
 """Names in flight at most."""
-_WALKED = 1 << 18
-"""Probabilities that a step looks at in the tree, about: some milliseconds."""
+_WALKED, _WALKED_BRIEFLY = 1 << 18, 1 << 15
+"""Probabilities that a step looks at in the tree, about: some milliseconds, or one or two."""
 
 _TURN = 32
 """Names that a job begins in its turn, if it wants so many and there is room: were there a few for
@@ -111,8 +111,11 @@ class Sampler:
         self._rare.clear()
         self._evaluator.reset()
 
-    def step(self) -> list[Job]:
+    def step(self, *, brief: bool = False) -> list[Job]:
         """Draw what the tree knows, and a character of what it does not know.
+
+        Args:
+            brief: whether it is to stop sooner, all the same to what is drawn.
 
         Returns:
             The jobs that this completes.
@@ -120,7 +123,8 @@ class Sampler:
         completed: list[Job] = []
         if decided := self._rare.step():
             (completed if decided.done else self._jobs).append(decided)
-        self._walk(np.concatenate([self._ready, self._resumed(), self._admitted()]))
+        ready = np.concatenate([self._ready, self._resumed(), self._admitted()])
+        self._walk(ready, _WALKED_BRIEFLY if brief else _WALKED)
         if len(self._waiting):
             self._waiting = self._in_turn(self._waiting)
             self._waiting = self._waiting[~self._evaluator.take(self._waiting)]
@@ -163,10 +167,10 @@ class Sampler:
         resumed: Slots = waiting[known]
         return resumed
 
-    def _walk(self, slots: Slots) -> None:
+    def _walk(self, slots: Slots, most: int) -> None:
         """Draw in the tree until each name has ended, or waits to be read for."""
         looked_at, left = 0, [self._waiting]
-        while len(slots) and looked_at < _WALKED:
+        while len(slots) and looked_at < most:
             nodes = self.tree.find(self._names.key[slots])
             if not (known := nodes != NONE).all():
                 left.append(slots[~known])

@@ -139,7 +139,7 @@ def test_answers_that_are_ready_together_wake_the_event_loop_once(
             return call_soon_threadsafe(callback, outcomes)
 
         monkeypatch.setattr(loop, "call_soon_threadsafe", count)
-        monkeypatch.setattr(sampler, "step", lambda: step() if all_queued.wait() else [])
+        monkeypatch.setattr(sampler, "step", lambda **how: step(**how) if all_queued.wait() else [])
         engine.start()
         request = GenerationRequest(seed=1, n=1)
         asked = [asyncio.create_task(engine.generate(served, request)) for _ in range(20)]
@@ -151,6 +151,35 @@ def test_answers_that_are_ready_together_wake_the_event_loop_once(
     asyncio.run(ask())
     assert sum(settled) == 20
     assert max(settled) >= 10
+
+
+def test_who_is_patient_lets_others_go_first(
+    make_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("gru", "transformer")
+    both = [ServedModel(kind, load_checkpoint(make_checkpoint(kind)), "cpu") for kind in kinds]
+    gru, transformer = both
+    monkeypatch.setattr("app.engine.PATIENCE_S", 3600)
+
+    async def ask() -> list[str]:
+        engine = Engine(both, queue_size=100)
+        ended: list[str] = []
+
+        async def generate_in(served: ServedModel, n: int, patient: bool) -> None:
+            request = GenerationRequest(seed=1, n=n)
+            generated = await engine.generate(served, request, patient=patient)
+            assert len(generated.names) == n
+            ended.append(f"{served.id}, {'patient' if patient else 'not'}")
+
+        engine.start()
+        works = [(transformer, 1000, False), (gru, 1, True), (transformer, 1, True)]
+        await asyncio.gather(*(generate_in(*work) for work in works))
+        engine.stop()
+        return ended
+
+    # Of a model that someone else waits for, it is drawn with his.
+    first, *_, last = asyncio.run(ask())
+    assert (first, last) == ("transformer, patient", "gru, patient")
 
 
 def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(

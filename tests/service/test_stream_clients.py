@@ -86,6 +86,17 @@ def test_streams_and_short_requests_are_served_side_by_side(
         assert all(each.result() == expected for each in several)
 
 
+def test_many_streams_leave_places_for_short_requests(serve: Serve) -> None:
+    with serve(QUEUE_SIZE=4, **BIGRAM) as service:
+        streams = [open_stream(service) for _ in range(20)]
+        assert {service.client.get(SHORT).status_code for _ in range(100)} == {200}
+        for connection in streams:  # and each goes on in its turn
+            received = 0
+            while received < 100_000:
+                received += len(connection.recv(65536))
+            connection.close()
+
+
 def test_sigterm_ends_a_stream_with_where_to_go_on(serve: Serve) -> None:
     with serve(**BIGRAM) as service:
         with service.client.stream("GET", "/generate/stream?seed=3") as response:
