@@ -275,6 +275,8 @@ class Engine:
     def _receive(self) -> bool:
         """Take in all that waits, or wait if there is nothing to do; False to stop."""
         while True:
+            if not self._busy:
+                self._turns.done()
             patience_s = self._patience_s
             self._sleeping = patience_s is None
             try:
