@@ -11,9 +11,9 @@ from app.startup import StartupError
 BACKLOG = 2048
 """Connections that the system holds until they are accepted."""
 
-UNSENT_BYTES = 64 << 10
-"""That the system keeps of an answer, beyond what is on its way: megabytes else, for each client
-that does not read. It does not slow down those who do."""
+UNSENT_BYTES = 16 << 10
+"""That the system keeps of an answer, beyond what is on its way, and that we keep beyond that:
+megabytes else, for each client that does not read. It does not slow down those who do."""
 
 _SO_ATTACH_FILTER = 26  # of Linux
 # A program of the classic packet filter, which sees a segment from its TCP header on: with SYN

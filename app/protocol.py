@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.admission import Admission, is_always_admitted
 from app.framing import HEAD_END, body_length, body_too_large, end_of_piece
 from app.limits import LINGER_S, MAX_HEADERS, MAX_URL_BYTES, Limits, check_framing, check_head
+from app.listening import UNSENT_BYTES
 from app.middleware import request_id_of
 from app.refusals import (
     CLOSE,
@@ -79,6 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has come; it must send a request in time too."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(UNSENT_BYTES)
         self._sweeper.start(cast("set[Watched]", self.connections), self.loop)
 
     def data_received(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Factories that every test may use: the corpus, tiny random models, tiny checkpoints."""
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,10 @@ settings.register_profile("namewright", deadline=None, derandomize=True)
 settings.load_profile("namewright")
 # As served; at these sizes threads only wait for one another.
 torch.set_num_threads(1)
+
+# Where a shell starts it in the background it is ignored, by all that tests start, too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ALPHABET = "abcdefg"
 SIZES = {"block_size": 9, "n_layer": 2, "n_head": 2, "n_embd": 8, "n_embd2": 8}
