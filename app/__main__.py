@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from uvicorn.config import STARTUP_FAILURE
 
 from app import key_command
+from app.command_line import settings_faults
 from app.listening import bind
 from app.logs import log_config
 from app.settings import Settings
@@ -36,9 +37,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        for fault in error.errors():
-            name = "_".join(str(part) for part in fault["loc"]).upper()
-            sys.stderr.write(f"error: NAMEWRIGHT_{name}: {fault['msg']}\n")
+        sys.stderr.writelines(settings_faults(error))
         return 2
     if arguments[:1] == ["generate"]:
         # The parent of several server processes has no use for torch, 200 MB of it.

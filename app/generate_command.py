@@ -1,6 +1,5 @@
 """python -m app generate: the names of the service, to a file, without the service."""
 
-import argparse
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from app.bulk import Bulk, End
 from app.bulk_formats import Csv, Format, JsonLines, Text
 from app.catalog import ServedModel, load_one
-from app.command_line import BriefParser
+from app.command_line import fault_of, options_parser
 from app.names_query import as_applied, to_request
 from app.parameters import Integer
 from app.schemas import Fingerprint, ModelId, NamesQuery
@@ -51,14 +50,17 @@ def run(arguments: list[str], settings: Settings) -> int:
         The exit status: 0; 1 if there are fewer names than asked for; 2 for an error,
         which is reported in a line; 130 after Ctrl-C; 141 if no one reads on.
     """
-    given = vars(_parser().parse_args(arguments))
+    parser = options_parser(
+        GenerateOptions,
+        "python -m app generate",
+        "Write names to standard output: those that the service gives for the same seed and "
+        "parameters.",
+    )
+    given = vars(parser.parse_args(arguments))
     try:
         return _generate(GenerateOptions.model_validate(given), settings)
-    except ValidationError as error:
-        first = error.errors()[0]
-        fault = f"{_flag(str(first['loc'][0]))}: {first['msg']}"
-    except ParameterError as error:
-        fault = f"{_flag(error.parameter)}: {error.message}"
+    except (ValidationError, ParameterError) as error:
+        fault = fault_of(error)
     except BrokenPipeError:
         # Else Python tries to flush standard output when it exits, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -69,31 +71,6 @@ def run(arguments: list[str], settings: Settings) -> int:
         return 128 + signal.SIGINT
     sys.stderr.write(f"error: {fault}\n")
     return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    """One option a field, so that none of the service's parameters can be missing."""
-    parser = BriefParser(
-        prog="python -m app generate",
-        description="Write names to standard output: those that the service gives for the same "
-        "seed and parameters.",
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    for name, field in GenerateOptions.model_fields.items():
-        default = f" (default: {field.default})" if field.default else ""
-        text = f"{field.description}{default}".replace("%", "%%")
-        if field.default is False or name == "safe":
-            parser.add_argument(_flag(name), action="store_const", const="true", help=text)
-        else:
-            parser.add_argument(_flag(name), dest=name, help=text, metavar=name.upper())
-    text = "Give names with offensive words too, where NAMEWRIGHT_SAFE leaves them out"
-    parser.add_argument("--no-safe", dest="safe", action="store_const", const="false", help=text)
-    return parser
-
-
-def _flag(parameter: str) -> str:
-    return "-n" if parameter == "n" else f"--{parameter.replace('_', '-')}"
 
 
 def _generate(options: GenerateOptions, settings: Settings) -> int:

@@ -1,0 +1,95 @@
+"""The processes that do the work, by Dask: those of this machine, or of a cluster.
+
+A worker that dies takes nothing with it but what it had begun: the scheduler gives that to
+another one. Only so many shards are under way at a time, so memory does not depend on how
+many there are.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+
+from bulk.errors import ShardError
+from bulk.shards import Shard
+
+_UNDER_WAY = 512
+"""Shards that the scheduler knows of; many times what workers do at once."""
+_CONFIG = {
+    # A task of each thread at a time, none in reserve: when a worker is killed again and again,
+    # what has not begun must not be taken for the cause.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # Samples stacks all the time, for a dashboard that is not there.
+    "distributed.worker.profile.enabled": False,
+}
+
+
+@contextmanager
+def local_workers(count: int) -> Iterator[Client]:
+    """So many processes on this machine, each of one thread."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        # Ctrl-C reaches all of a terminal's processes. Workers inherit that it is blocked: this
+        # process ends them.
+        with dask.config.set(_CONFIG):
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,  # what a worker needs does not grow
+                dashboard_address=None,
+            )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def cluster_at(address: str) -> Iterator[Client]:
+    """The workers of a scheduler that is running; OSError where there is none."""
+    with Client(address) as client:
+        yield client
+
+
+def complete(
+    client: Client, task: Callable[..., Any], calls: Iterator[tuple[Shard, tuple[Any, ...]]]
+) -> Iterator[tuple[Shard, Any]]:
+    """Call a task for each shard with the arguments that belong to it.
+
+    Yields:
+        A shard and what the task returned, as they come.
+
+    Raises:
+        ShardError: a task has failed, or the workers that tried it died; it names the shard.
+    """
+    due: dict[Future[Any], Shard] = {}
+
+    def submit(count: int) -> list[Future[Any]]:
+        begun = {
+            client.submit(task, *arguments, pure=False): shard
+            for shard, arguments in islice(calls, count)
+        }
+        due.update(begun)
+        return list(begun)
+
+    under_way = as_completed(submit(_UNDER_WAY))
+    for future in under_way:
+        shard = due.pop(future)
+        if (error := future.exception()) is not None:
+            raise ShardError(f"{shard}: {_told(error)}") from error
+        yield shard, future.result()
+        future.release()
+        under_way.update(submit(1))
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, ShardError):
+        return str(error)
+    if isinstance(error, KilledWorker):
+        return f"{error.allowed_failures + 1} workers have died while they were at it"
+    return f"{type(error).__name__}: {error}"

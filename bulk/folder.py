@@ -1,0 +1,93 @@
+"""The folder of a job: whose it is, and what is in it once all is there.
+
+`_job.json` is written first, `_manifest.json` last. Their names begin with an underscore, and
+those of files that are not whole with a dot: what reads folders of Parquet passes both over.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bulk.errors import FolderError
+from bulk.job import SCHEMA, Job
+from bulk.part_file import PARTIAL, Written, sync_folder
+from models.storage import parse_json, require_keys, to_json
+
+JOB = "_job.json"
+MANIFEST = "_manifest.json"
+_PARTIAL_JSON = "._*.partial"
+
+
+@contextmanager
+def claimed(folder: Path, job: Job) -> Iterator[None]:
+    """A folder for one run of a job: made if need be, and kept from others meanwhile.
+
+    Raises:
+        FolderError: it is another job's, holds something else, or a run is under way there.
+        OSError: it cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / JOB
+    if not path.exists():
+        if other := [each.name for each in folder.iterdir() if not each.match(_PARTIAL_JSON)]:
+            raise FolderError(f"{folder}: holds {min(other)} and no {JOB}; take an empty folder")
+        _write(path, job.about)
+    with path.open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderError(f"{folder}: another run is at work there") from error
+        _check(path, file.read(), job)
+        remove_leftovers(folder)
+        try:
+            yield
+        finally:
+            remove_leftovers(folder)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what those who were killed have left half written."""
+    for pattern in (PARTIAL, _PARTIAL_JSON):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """The sha256 of each file, of a job that has been completed; empty where there is no such."""
+    try:
+        files = parse_json((folder / MANIFEST).read_bytes())["files"]
+        return {name: str(entry["sha256"]) for name, entry in files.items()}
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def write_manifest(folder: Path, files: Mapping[str, Written]) -> int:
+    """Write that a job is complete; returns how many rows it has."""
+    rows = sum(written.rows for written in files.values())
+    entries = {name: {"rows": each.rows, "sha256": each.sha256} for name, each in files.items()}
+    _write(folder / MANIFEST, {"schema": SCHEMA, "rows": rows, "files": entries})
+    return rows
+
+
+def _check(path: Path, data: bytes, job: Job) -> None:
+    try:
+        about = parse_json(data)
+        require_keys(about, job.about)
+        differences = job.differences(about)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FolderError(f"{path}: not the description of a job: {error}") from error
+    if differences:
+        raise FolderError(f"{path.parent}: is of another job ({differences}); take an empty folder")
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(to_json(value))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    sync_folder(path.parent)
