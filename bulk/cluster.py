@@ -5,6 +5,7 @@ another one. Only so many shards are under way at a time, so memory does not dep
 many there are.
 """
 
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,11 +43,26 @@ def local_workers(count: int) -> Iterator[Client]:
                 processes=True,
                 memory_limit=0,  # what a worker needs does not grow
                 dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # what goes wrong is told once, by the command
             )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    with cluster, Client(cluster) as client:
+    with cluster, Client(cluster) as client, _told_of_deaths():
         yield client
+
+
+@contextmanager
+def _told_of_deaths() -> Iterator[None]:
+    """Within, a worker that dies and is replaced is told on standard error."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(logging.Formatter("workers: %(message)s"))
+    logger = logging.getLogger("distributed.nanny")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

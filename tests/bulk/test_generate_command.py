@@ -1,0 +1,269 @@
+"""python -m bulk generate, with Dask's processes: what is drawn, and what kills and stops leave."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from hashlib import file_digest
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from bulk.__main__ import main
+
+ROOT = Path(__file__).parent.parent.parent
+LIMIT_S = 300
+COUNT, SHARD = 120_000, 4_000
+GIVEN = ("--seed", 7, "--count", COUNT, "--shard", SHARD, "--offset", 500)
+"""A job of 30 files: long enough that a kill comes in its midst."""
+
+
+def start(*arguments: object, package: str = "bulk") -> "subprocess.Popen[str]":
+    """A command in processes of its own, where signals are real."""
+    inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
+    return subprocess.Popen(
+        [sys.executable, "-m", package, "generate", *(str(each) for each in arguments)],
+        cwd=ROOT,
+        env=inherited | {"NAMEWRIGHT_DEFAULT_MODEL": "bigram"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Its exit status, and what it has told."""
+    _, told = process.communicate(timeout=LIMIT_S)
+    return process.returncode, told
+
+
+def generate(*arguments: object) -> str:
+    """What a run tells that completes its job."""
+    status, told = finish(start(*arguments))
+    assert status == 0, told
+    return told
+
+
+def parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """sha256 of everything that is there."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("rb") as file:
+            found[path.name] = file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def begun(folder: Path) -> None:
+    """Wait until some files are there; they are not all."""
+    until = time.monotonic() + LIMIT_S
+    while len(parts(folder)) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    assert len(parts(folder)) < COUNT // SHARD
+
+
+def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    children = psutil.Process(process.pid).children()
+    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job that nothing came between."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "names"
+    told = generate(*GIVEN, "--workers", 2, "--out", folder)
+    assert told.endswith(" names in 30 files\n")
+    return folder
+
+
+def test_names_are_those_that_the_service_gives(undisturbed: Path) -> None:
+    rows = pq.read_table(undisturbed).to_pylist()  # the files that are no Parquet are passed over
+    process = start(
+        "-n", len(rows), *("--seed", 7, "--offset", 500, "--format", "csv"), package="app"
+    )
+    lines = process.communicate(timeout=LIMIT_S)[0].splitlines()
+    assert lines[1:] == [f"{row['name']},{row['index']}" for row in rows]
+    assert rows[0]["index"] == 500
+    assert rows[-1]["index"] < 500 + COUNT
+
+
+def test_files_say_what_they_are_and_the_manifest_what_is_there(undisturbed: Path) -> None:
+    manifest = json.loads((undisturbed / "_manifest.json").read_bytes())
+    found = hashes(undisturbed)
+    assert set(found) == {"_job.json", "_manifest.json", *manifest["files"]}
+    for number, path in enumerate(parts(undisturbed)):
+        entry = manifest["files"][path.name]
+        assert entry["sha256"] == found[path.name]
+        about = pq.read_metadata(path)
+        assert about.num_rows == entry["rows"]
+        said = {name.decode(): value.decode() for name, value in about.metadata.items()}
+        assert said["namewright.seed"] == "7"
+        assert said["namewright.first_index"] == str(500 + number * SHARD)
+        assert said["namewright.count"] == str(SHARD)
+        assert said["namewright.sampler_version"] == "2"
+        request = json.loads(said["namewright.request"])
+        assert said["namewright.fingerprint"] == request["fingerprint"]
+        assert (request["model"], request["temperature"]) == ("bigram", 1.0)
+    assert manifest["rows"] == sum(entry["rows"] for entry in manifest["files"].values())
+
+
+def test_a_worker_killed_midway_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    process = start(*GIVEN, "--workers", 2, "--out", tmp_path / "names")
+    begun(tmp_path / "names")
+    workers_of(process)[0].kill()
+    status, told = finish(process)
+    assert status == 0, told
+    assert "workers: Restarting worker" in told
+    assert hashes(tmp_path / "names") == hashes(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_run_killed_midway_is_completed_by_the_next(undisturbed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    process = start(*GIVEN, "--workers", 2, "--out", folder)
+    begun(folder)
+    orphans = workers_of(process)
+    process.kill()
+    finish(process)
+    assert not psutil.wait_procs(orphans, LIMIT_S)[1]  # they end by themselves
+    kept = {path.name: path.stat().st_mtime_ns for path in parts(folder)}
+    generate(*GIVEN, "--workers", 1, "--out", folder)
+    assert hashes(folder) == hashes(undisturbed)
+    now = {path.name: path.stat().st_mtime_ns for path in parts(folder)}
+    assert now.items() >= kept.items()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_in_a_line_and_leaves_whole_files_alone(
+    undisturbed: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start(*GIVEN, "--workers", 2, "--out", tmp_path / "names")
+    begun(tmp_path / "names")
+    process.send_signal(number)
+    assert finish(process) == (
+        128 + number,
+        "stopped; the same command goes on with what is missing\n",
+    )
+    left = hashes(tmp_path / "names")
+    assert "_manifest.json" not in left
+    assert left.items() <= hashes(undisturbed).items()
+
+
+@pytest.mark.slow
+def test_files_that_are_damaged_or_missing_are_drawn_again(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "names"
+    shutil.copytree(undisturbed, folder)
+    cut, flipped, missing = parts(folder)[:3]
+    cut.write_bytes(cut.read_bytes()[:-5])
+    data = bytearray(flipped.read_bytes())
+    data[-9] ^= 1  # in its footer, which has no checksum
+    flipped.write_bytes(data)
+    missing.unlink()
+    generate(*GIVEN, "--workers", 1, "--out", folder)
+    assert hashes(folder) == hashes(undisturbed)
+
+
+def test_a_folder_of_another_job_is_refused(undisturbed: Path) -> None:
+    before = hashes(undisturbed)
+    status, told = finish(start(*GIVEN, "--temperature", 0.5, "--out", undisturbed))
+    assert (status, told.count("\n")) == (2, 1)
+    assert told.startswith(f"error: {undisturbed}: is of another job (temperature is 1.0 there, ")
+    assert hashes(undisturbed) == before
+
+
+@pytest.mark.slow
+def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
+    given = ("--seed", 7, "--count", 500, "--shard", 100, "--workers", 1, "--out", tmp_path)
+    generate(*given)
+    (tmp_path / "part-00000002.parquet").unlink()
+    (tmp_path / "part-00000002.parquet").mkdir()  # no file can take its place
+    status, told = finish(start(*given))
+    assert status == 2
+    assert told.startswith("error: part-00000002.parquet (indexes 200 to 299): [Errno 21]")
+    assert told.count("\n") == 1
+
+
+Run = Callable[..., tuple[int | str | None, str]]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(*options): the command in this process, where it is refused before a worker starts."""
+
+    def call(*arguments: object) -> tuple[int | str | None, str]:
+        monkeypatch.setenv("NAMEWRIGHT_DEFAULT_MODEL", "bigram")
+        try:
+            status: int | str | None = main(["generate", *map(str, arguments)])
+        except SystemExit as exited:
+            status = exited.code
+        return status, capfd.readouterr().err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--shard", "0"], "--shard: is out of range; allowed: 1 to 1000000000"),
+        (["--shard", "5"], "--shard: makes more than 100000 files; allowed: 10 on"),
+        (["--count", "1e6"], "--count: must be an integer; allowed: 1 to 1000000000000"),
+        (["--offset", str(9 * 10**15)], "--count: goes beyond the last index, "),
+        (["--workers", "0"], "--workers: is out of range; allowed: 1 to 256"),
+        (["--scheduler", "nonsense"], "--scheduler: "),
+        (["--scheduler", "tcp://h:1", "--workers", "2"], "--workers: are those of the scheduler"),
+        (["--prefix", "E"], "--prefix: the character at position 0 (U+0045)"),
+        (["--min-length", "5", "--max-length", "4"], "--min-length: is out of range"),
+        (["--model", "nope"], "--model: no such model; served here: "),
+        (["--fingerprint", "x"], "--fingerprint: is not that of bigram, which is "),
+        (["--out", ""], "--out: "),
+        (["--unique"], "unrecognized arguments: --unique"),
+    ],
+)
+def test_an_error_is_one_line_that_names_the_option_and_nothing_is_written(
+    run: Run, tmp_path: Path, options: list[str], said: str
+) -> None:
+    folder = tmp_path / "names"
+    status, told = run("--seed", 7, "--count", 10**6, "--out", folder, *options)
+    assert status == 2
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 1
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("missing", ["--seed", "--count", "--out"])
+def test_what_makes_a_job_must_be_said(run: Run, tmp_path: Path, missing: str) -> None:
+    given = {"--seed": "7", "--count": "5", "--out": str(tmp_path / "names")}
+    del given[missing]
+    status, told = run(*(part for pair in given.items() for part in pair))
+    assert (status, told.count("\n")) == (2, 1)
+    assert missing in told
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    status, told = run("--seed", 7, "--count", 5, "--out", tmp_path / "file" / "names")
+    assert status == 2
+    assert told == f"error: [Errno 20] Not a directory: '{tmp_path}/file/names'\n"
+
+
+@pytest.mark.parametrize(("arguments", "status"), [([], 2), (["nope"], 2), (["--help"], 0)])
+def test_an_unknown_command_tells_the_known_ones(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], status: int
+) -> None:
+    assert main(arguments) == status
+    told = capfd.readouterr()
+    assert "python -m bulk generate" in told.out + told.err
