@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from hashlib import file_digest
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bulk.__main__ import main
+from tests.service.conftest import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 300
@@ -195,6 +197,51 @@ def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
     assert status == 2
     assert told.startswith("error: part-00000002.parquet (indexes 200 to 299): [Errno 21]")
     assert told.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_the_workers_of_a_running_scheduler_make_the_same_files(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
+    dask = [
+        ["scheduler", "--host", address, "--no-dashboard", "--no-jupyter"],
+        ["worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"],
+    ]
+    with ExitStack() as until_the_end:
+        for command in dask:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "dask", *command],
+                cwd=ROOT,
+                env=inherited,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            until_the_end.callback(running.wait, LIMIT_S)
+            until_the_end.callback(running.terminate)
+        generate(*GIVEN, "--scheduler", address, "--out", tmp_path / "names")
+    assert hashes(tmp_path / "names") == hashes(undisturbed)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_names(tmp_path: Path) -> None:
+    def peak_bytes(count: int, shard: int) -> int:
+        """Of the largest process at any time: of a worker, that is, or of the command."""
+        given = ("--seed", 7, "--count", count, "--shard", shard, "--workers", 1)
+        process = start(*given, "--out", tmp_path / f"{count} {shard}")
+        peak = 0
+        while process.poll() is None:
+            for each in [psutil.Process(process.pid), *workers_of(process)]:
+                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    peak = max(peak, each.memory_info().rss)
+            time.sleep(0.02)
+        assert finish(process)[0] == 0
+        return peak
+
+    few, many = peak_bytes(20_000, 10_000), peak_bytes(300_000, 10_000)
+    in_one = peak_bytes(300_000, 300_000)
+    assert max(many, in_one) - few < 24 << 20
 
 
 Run = Callable[..., tuple[int | str | None, str]]
