@@ -23,7 +23,7 @@ def options_parser(
     """One option a field, so that none of the service's parameters can be missing.
 
     Args:
-        options: their fields; `safe` is among them. Values are parsed as texts.
+        options: their fields. Values are parsed as texts.
         prog: the command.
         description: what it does.
         count: the option of the field `n`.
@@ -44,8 +44,11 @@ def options_parser(
         else:
             metavar = name.upper()
             parser.add_argument(option, dest=name, help=text, metavar=metavar, required=required)
-    text = "Give names with offensive words too, where NAMEWRIGHT_SAFE leaves them out"
-    parser.add_argument("--no-safe", dest="safe", action="store_const", const="false", help=text)
+    if "safe" in options.model_fields:
+        text = "Give names with offensive words too, where NAMEWRIGHT_SAFE leaves them out"
+        parser.add_argument(
+            "--no-safe", dest="safe", action="store_const", const="false", help=text
+        )
     return parser
 
 

@@ -96,6 +96,8 @@ def complete(
     under_way = as_completed(submit(_UNDER_WAY))
     for future in under_way:
         shard = due.pop(future)
+        if future.cancelled():  # no one here cancels any
+            raise ShardError(f"{shard}: the scheduler has gone away")
         if (error := future.exception()) is not None:
             raise ShardError(f"{shard}: {_told(error)}") from error
         yield shard, future.result()

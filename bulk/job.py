@@ -1,15 +1,14 @@
 """What a job is: all that decides the bytes of its files, and nothing else."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bulk.options import GenerateOptions
-from bulk.shards import Shard, shards
+from bulk.shards import Shard
 from models.checkpoint import SAMPLER_VERSION
 from models.storage import to_json
 
 SCHEMA = 1
+GENERATE, SCORE = "generate", "score"
 
 
 @dataclass(frozen=True)
@@ -17,43 +16,44 @@ class Job:
     """A job, as its folder has it.
 
     Attributes:
-        about: for `_job.json`; `request` are its parameters as applied, as the service echoes
-            them, the model's fingerprint among them.
+        about: for `_job.json`; `request` are its parameters as applied, the fingerprint of the
+            model among them.
     """
 
     about: dict[str, Any]
 
     @classmethod
-    def of(cls, options: GenerateOptions, applied: dict[str, Any]) -> "Job":
-        """The job of some options and of what they come to."""
-        request = applied | {"scores": options.scores}
+    def of(cls, kind: str, shard: int, request: dict[str, Any]) -> "Job":
+        """A job of a kind, cut into files of `shard` indexes."""
+        version = SAMPLER_VERSION
         return cls(
             {
                 "schema": SCHEMA,
-                "kind": "generate",
-                "sampler_version": SAMPLER_VERSION,
-                "shard": options.shard,
+                "kind": kind,
+                "sampler_version": version,
+                "shard": shard,
                 "request": request,
             }
         )
 
-    def shards(self) -> Iterator[Shard]:
-        """Its files, in order; ParameterError where they would be too many."""
-        request = self.about["request"]
-        return shards(request["offset"], request["n"], self.about["shard"])
+    @property
+    def request(self) -> dict[str, Any]:
+        """Its parameters as applied."""
+        return dict(self.about["request"])
 
     def footer(self, shard: Shard) -> dict[str, str]:
         """What the file of a shard says of itself."""
-        request = self.about["request"]
-        return {
-            "namewright.kind": self.about["kind"],
-            "namewright.fingerprint": request["fingerprint"],
-            "namewright.sampler_version": str(self.about["sampler_version"]),
-            "namewright.seed": str(request["seed"]),
-            "namewright.first_index": str(shard.first),
-            "namewright.count": str(shard.count),
-            "namewright.request": to_json(request).decode(),
+        seed = {"seed": self.request["seed"]} if "seed" in self.request else {}
+        said = {
+            "kind": self.about["kind"],
+            "fingerprint": self.request["fingerprint"],
+            "sampler_version": self.about["sampler_version"],
+            **seed,
+            "first_index": shard.first,
+            "count": shard.count,
+            "request": to_json(self.request).decode(),
         }
+        return {f"namewright.{name}": str(value) for name, value in said.items()}
 
     def differences(self, other: dict[str, Any]) -> str:
         """In what it is another job than one whose `about` is given; empty if in nothing."""

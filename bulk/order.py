@@ -1,30 +1,48 @@
 """What workers are told: all that decides a job, as a text; they load the model themselves."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import pyarrow as pa
 import torch
 
-from app.catalog import load_one
+from app.catalog import ServedModel, load_one
 from app.names_query import as_applied, to_request
 from app.settings import Settings
 from bulk.errors import ShardError
-from bulk.job import Job
+from bulk.job import GENERATE, SCORE, Job
 from bulk.names import Names
-from bulk.options import GenerateOptions
+from bulk.options import GenerateOptions, ScoreOptions
+from bulk.scores import Scores
+from bulk.shards import Shard
+from bulk.words import open_words
 
 _SETTINGS = ("checkpoints", "device", "tree_memory_mb", "safe", "unsafe_words")
 """What workers need of the settings; keys and the like stay where they are."""
+
+
+class Rows(Protocol):
+    """What makes the rows of shards.
+
+    Attributes:
+        schema: of them.
+    """
+
+    schema: pa.Schema
+
+    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        """The rows of a shard, some at a time."""
 
 
 @dataclass(frozen=True)
 class Opened:
     """A job as a worker has it: what makes its rows, and what its files say."""
 
-    rows: Names
+    rows: Rows
     job: Job
 
 
@@ -37,9 +55,9 @@ def write_order(settings: Settings, given: dict[str, str], job: Job) -> str:
         job: what it has made of them, which workers are held to.
     """
     kept: dict[str, Any] = {name: getattr(settings, name) for name in _SETTINGS}
+    kept["models"] = ""  # which of them a worker would serve does not matter
     kept["checkpoints"] = str(settings.checkpoints.absolute())
     kept["unsafe_words"] = settings.unsafe_words and str(Path(settings.unsafe_words).absolute())
-    kept["default_model"] = job.about["request"]["model"]
     return json.dumps({"settings": kept, "given": given, "about": job.about}, sort_keys=True)
 
 
@@ -54,13 +72,39 @@ def open_order(text: str) -> Opened:
     torch.set_num_threads(1)
     order = json.loads(text)
     settings = Settings(**order["settings"])
-    options = GenerateOptions.model_validate(order["given"])
-    served = load_one(settings, options.model)
-    request = to_request(options, served)
-    job = Job.of(options, as_applied(options, served, request))
-    if job.about != order["about"]:
+    wanted = Job(order["about"])
+    given = order["given"]
+    served = load_one(settings, wanted.request["model"])
+    if wanted.about["kind"] == GENERATE:
+        options = GenerateOptions.model_validate(given)
+        request = to_request(options, served)
+        job = generate_job(options, as_applied(options, served, request))
+        opened = Opened(Names(served, request, settings.tree_memory_mb << 20), job)
+    else:
+        scored = ScoreOptions.model_validate(given)
+        job = score_job(scored, served, wanted.request["n"], wanted.request["sha256"])
+        words = open_words(Path(scored.words), scored.column)
+        opened = Opened(Scores(served, words, settings.tree_memory_mb << 20), job)
+    if job != wanted:
         raise ShardError(
             f"{settings.checkpoints / served.id}, or the list of unsafe words, is another one "
             f"here: fingerprint {served.checkpoint.fingerprint}"
         )
-    return Opened(Names(served, request, settings.tree_memory_mb << 20), job)
+    return opened
+
+
+def generate_job(options: GenerateOptions, applied: dict[str, Any]) -> Job:
+    """The job of drawing what some options ask for, and of what they come to."""
+    return Job.of(GENERATE, options.shard, applied | {"scores": options.scores})
+
+
+def score_job(options: ScoreOptions, served: ServedModel, words: int, sha256: str) -> Job:
+    """The job of scoring so many words, of a file whose content is known by its hash."""
+    request = {
+        "model": served.id,
+        "fingerprint": served.checkpoint.fingerprint,
+        "column": options.column,
+        "n": words,
+        "sha256": sha256,
+    }
+    return Job.of(SCORE, options.shard, request)

@@ -16,12 +16,14 @@ class Shard:
     Attributes:
         number: of the shard, counted from 0.
         first: the first index.
-        count: how many indexes, >= 1; not of names, of which there may be fewer.
+        count: how many indexes, >= 1; not of rows, of which there may be fewer.
+        begin: where it begins in what it is made of: a byte of a file of lines.
     """
 
     number: int
     first: int
     count: int
+    begin: int = 0
 
     @property
     def file(self) -> str:

@@ -12,14 +12,14 @@ from models.errors import NamewrightError
 
 
 def make_part(
-    order: str, folder: str, shard: tuple[int, int, int], sha256: str | None
+    order: str, folder: str, shard: tuple[int, int, int, int], sha256: str | None
 ) -> tuple[int, str]:
     """See to it that a shard's file is there.
 
     Args:
         order: what `write_order` gives.
         folder: where the files go; it is there.
-        shard: its number, first index and count.
+        shard: its number, first index, count, and where it begins.
         sha256: of the file, where that is known from an earlier run.
 
     Returns:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from hashlib import file_digest
 from pathlib import Path
 
 import psutil
@@ -17,53 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from bulk.__main__ import main
+from tests.bulk.commands import LIMIT_S, ROOT, complete, finish, hashes, parts, start, workers_of
 from tests.service.conftest import free_port
 
-ROOT = Path(__file__).parent.parent.parent
-LIMIT_S = 300
 COUNT, SHARD = 120_000, 4_000
 GIVEN = ("--seed", 7, "--count", COUNT, "--shard", SHARD, "--offset", 500)
 """A job of 30 files: long enough that a kill comes in its midst."""
-
-
-def start(*arguments: object, package: str = "bulk") -> "subprocess.Popen[str]":
-    """A command in processes of its own, where signals are real."""
-    inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
-    return subprocess.Popen(
-        [sys.executable, "-m", package, "generate", *(str(each) for each in arguments)],
-        cwd=ROOT,
-        env=inherited | {"NAMEWRIGHT_DEFAULT_MODEL": "bigram"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Its exit status, and what it has told."""
-    _, told = process.communicate(timeout=LIMIT_S)
-    return process.returncode, told
-
-
-def generate(*arguments: object) -> str:
-    """What a run tells that completes its job."""
-    status, told = finish(start(*arguments))
-    assert status == 0, told
-    return told
-
-
-def parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """sha256 of everything that is there."""
-    found = {}
-    for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            found[path.name] = file_digest(file, "sha256").hexdigest()
-    return found
 
 
 def begun(folder: Path) -> None:
@@ -75,25 +33,19 @@ def begun(folder: Path) -> None:
     assert len(parts(folder)) < COUNT // SHARD
 
 
-def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    children = psutil.Process(process.pid).children()
-    return [each for each in children if "spawn_main" in " ".join(each.cmdline())]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a job that nothing came between."""
     folder = tmp_path_factory.mktemp("undisturbed") / "names"
-    told = generate(*GIVEN, "--workers", 2, "--out", folder)
-    assert told.endswith(" names in 30 files\n")
+    told = complete("generate", *GIVEN, "--workers", 2, "--out", folder)
+    assert told.endswith(" rows in 30 files\n")
     return folder
 
 
 def test_names_are_those_that_the_service_gives(undisturbed: Path) -> None:
     rows = pq.read_table(undisturbed).to_pylist()  # the files that are no Parquet are passed over
-    process = start(
-        "-n", len(rows), *("--seed", 7, "--offset", 500, "--format", "csv"), package="app"
-    )
+    given = ("-n", len(rows), "--seed", 7, "--offset", 500, "--format", "csv")
+    process = start("app", "generate", *given)
     lines = process.communicate(timeout=LIMIT_S)[0].splitlines()
     assert lines[1:] == [f"{row['name']},{row['index']}" for row in rows]
     assert rows[0]["index"] == 500
@@ -121,7 +73,7 @@ def test_files_say_what_they_are_and_the_manifest_what_is_there(undisturbed: Pat
 
 
 def test_a_worker_killed_midway_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
-    process = start(*GIVEN, "--workers", 2, "--out", tmp_path / "names")
+    process = start("bulk", "generate", *GIVEN, "--workers", 2, "--out", tmp_path / "names")
     begun(tmp_path / "names")
     workers_of(process)[0].kill()
     status, told = finish(process)
@@ -133,14 +85,14 @@ def test_a_worker_killed_midway_changes_nothing(undisturbed: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_a_run_killed_midway_is_completed_by_the_next(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "names"
-    process = start(*GIVEN, "--workers", 2, "--out", folder)
+    process = start("bulk", "generate", *GIVEN, "--workers", 2, "--out", folder)
     begun(folder)
     orphans = workers_of(process)
     process.kill()
     finish(process)
     assert not psutil.wait_procs(orphans, LIMIT_S)[1]  # they end by themselves
     kept = {path.name: path.stat().st_mtime_ns for path in parts(folder)}
-    generate(*GIVEN, "--workers", 1, "--out", folder)
+    complete("generate", *GIVEN, "--workers", 1, "--out", folder)
     assert hashes(folder) == hashes(undisturbed)
     now = {path.name: path.stat().st_mtime_ns for path in parts(folder)}
     assert now.items() >= kept.items()
@@ -151,7 +103,7 @@ def test_a_run_killed_midway_is_completed_by_the_next(undisturbed: Path, tmp_pat
 def test_a_signal_stops_it_in_a_line_and_leaves_whole_files_alone(
     undisturbed: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = start(*GIVEN, "--workers", 2, "--out", tmp_path / "names")
+    process = start("bulk", "generate", *GIVEN, "--workers", 2, "--out", tmp_path / "names")
     begun(tmp_path / "names")
     process.send_signal(number)
     assert finish(process) == (
@@ -175,13 +127,15 @@ def test_files_that_are_damaged_or_missing_are_drawn_again(
     data[-9] ^= 1  # in its footer, which has no checksum
     flipped.write_bytes(data)
     missing.unlink()
-    generate(*GIVEN, "--workers", 1, "--out", folder)
+    complete("generate", *GIVEN, "--workers", 1, "--out", folder)
     assert hashes(folder) == hashes(undisturbed)
 
 
 def test_a_folder_of_another_job_is_refused(undisturbed: Path) -> None:
     before = hashes(undisturbed)
-    status, told = finish(start(*GIVEN, "--temperature", 0.5, "--out", undisturbed))
+    status, told = finish(
+        start("bulk", "generate", *GIVEN, "--temperature", 0.5, "--out", undisturbed)
+    )
     assert (status, told.count("\n")) == (2, 1)
     assert told.startswith(f"error: {undisturbed}: is of another job (temperature is 1.0 there, ")
     assert hashes(undisturbed) == before
@@ -190,10 +144,10 @@ def test_a_folder_of_another_job_is_refused(undisturbed: Path) -> None:
 @pytest.mark.slow
 def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
     given = ("--seed", 7, "--count", 500, "--shard", 100, "--workers", 1, "--out", tmp_path)
-    generate(*given)
+    complete("generate", *given)
     (tmp_path / "part-00000002.parquet").unlink()
     (tmp_path / "part-00000002.parquet").mkdir()  # no file can take its place
-    status, told = finish(start(*given))
+    status, told = finish(start("bulk", "generate", *given))
     assert status == 2
     assert told.startswith("error: part-00000002.parquet (indexes 200 to 299): [Errno 21]")
     assert told.count("\n") == 1
@@ -220,7 +174,7 @@ def test_the_workers_of_a_running_scheduler_make_the_same_files(
             )
             until_the_end.callback(running.wait, LIMIT_S)
             until_the_end.callback(running.terminate)
-        generate(*GIVEN, "--scheduler", address, "--out", tmp_path / "names")
+        complete("generate", *GIVEN, "--scheduler", address, "--out", tmp_path / "names")
     assert hashes(tmp_path / "names") == hashes(undisturbed)
 
 
@@ -229,11 +183,11 @@ def test_memory_does_not_grow_with_the_names(tmp_path: Path) -> None:
     def peak_bytes(count: int, shard: int) -> int:
         """Of the largest process at any time: of a worker, that is, or of the command."""
         given = ("--seed", 7, "--count", count, "--shard", shard, "--workers", 1)
-        process = start(*given, "--out", tmp_path / f"{count} {shard}")
+        process = start("bulk", "generate", *given, "--out", tmp_path / f"{count} {shard}")
         peak = 0
         while process.poll() is None:
-            for each in [psutil.Process(process.pid), *workers_of(process)]:
-                with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            with suppress(psutil.NoSuchProcess):  # one that has just ended
+                for each in [psutil.Process(process.pid), *workers_of(process)]:
                     peak = max(peak, each.memory_info().rss)
             time.sleep(0.02)
         assert finish(process)[0] == 0

@@ -1,0 +1,116 @@
+"""Files of words: the lines of a text, or a column of Parquet, by ranges."""
+
+import hashlib
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bulk.shards import Shard, shards
+from models.errors import ParameterError
+
+_BLOCK = 1 << 20
+_NEWLINE = 10
+
+
+class Words(Protocol):
+    """A file of words, each with its index, counted from 0."""
+
+    def survey(self, size: int) -> tuple[str, list[Shard]]:
+        """The sha256 of the file, and its words as shards of `size`."""
+
+    def read(self, shard: Shard) -> Iterator[str | None]:
+        """The words of a shard; None for what is no text."""
+
+
+def open_words(path: Path, column: str) -> Words:
+    """The words of a file.
+
+    Args:
+        path: `*.parquet`, or else a text.
+        column: of Parquet.
+
+    Raises:
+        ParameterError: there is no such column, or it holds no text.
+        OSError: there is no such file.
+    """
+    return Column(path, column) if path.suffix == ".parquet" else Lines(path)
+
+
+class Lines:
+    """A word a line, in UTF-8; the last line may have no end, any may have a carriage return."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def survey(self, size: int) -> tuple[str, list[Shard]]:
+        """As of any words; the file is read once."""
+        sha256, lines, read, last = hashlib.sha256(), 0, 0, _NEWLINE
+        begins = [0]  # of the lines that begin a shard
+        with self._path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                sha256.update(block)
+                ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+                chosen = ends[(lines + np.arange(1, len(ends) + 1)) % size == 0]
+                begins += (read + 1 + chosen).tolist()
+                lines, read, last = lines + len(ends), read + len(block), block[-1]
+        lines += last != _NEWLINE
+        cut = shards(0, lines, size)
+        found = [Shard(each.number, each.first, each.count, begins[each.number]) for each in cut]
+        return sha256.hexdigest(), found
+
+    def read(self, shard: Shard) -> Iterator[str | None]:
+        """As of any words."""
+        with self._path.open("rb") as file:
+            file.seek(shard.begin)
+            for line in islice(file, shard.count):
+                try:
+                    yield line.removesuffix(b"\n").removesuffix(b"\r").decode()
+                except UnicodeDecodeError:
+                    yield None
+
+
+class Column:
+    """A column of a file of Parquet."""
+
+    def __init__(self, path: Path, column: str) -> None:
+        self._path, self._column = path, column
+        with self._open() as file:
+            schema = file.schema_arrow
+            kind = schema.field(column).type if column in schema.names else None
+        if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            having = ", ".join(schema.names)
+            raise ParameterError("column", f"is no column of text in {path}, which has {having}")
+
+    def survey(self, size: int) -> tuple[str, list[Shard]]:
+        """As of any words."""
+        with self._path.open("rb") as raw:
+            sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+        with self._open() as file:
+            return sha256, list(shards(0, file.metadata.num_rows, size))
+
+    def read(self, shard: Shard) -> Iterator[str | None]:
+        """As of any words."""
+        with self._open() as file:
+            wanted, before = [], 0  # groups of rows that have some of it; rows before them
+            end = 0
+            for group in range(file.num_row_groups):
+                begin, end = end, end + file.metadata.row_group(group).num_rows
+                if end <= shard.first:
+                    before = end
+                elif begin < shard.first + shard.count:
+                    wanted.append(group)
+            batches = file.iter_batches(10_000, wanted, [self._column])
+            values = (value for batch in batches for value in batch[0].to_pylist())
+            skipped = shard.first - before
+            yield from islice(values, skipped, skipped + shard.count)
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(self._path)
+        except pa.ArrowInvalid as error:
+            raise ParameterError("words", f"{self._path}: {error}") from error

@@ -1,0 +1,106 @@
+"""Words of a file are scored as `/score` scores them, each at its place, whatever the shards."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from app.catalog import load_one
+from app.settings import Settings
+from bulk.scores import Scores
+from bulk.shards import Shard
+from bulk.words import open_words
+from models.errors import ParameterError
+from models.scoring import score
+
+SERVED = load_one(Settings(default_model="bigram"), None)
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+WORDS = [a + b + c for a in ALPHABET for b in "aeiou" for c in ALPHABET]
+
+
+def text(folder: Path, data: bytes) -> Path:
+    path = folder / "words.txt"
+    path.write_bytes(data)
+    return path
+
+
+def table(folder: Path, words: list[str | None], group: int = 1000) -> Path:
+    path = folder / "words.parquet"
+    pq.write_table(pa.table({"other": [1] * len(words), "name": words}), path, row_group_size=group)
+    return path
+
+
+def read(path: Path, size: int) -> list[tuple[int, str | None]]:
+    """Every word with its index, shard by shard."""
+    words = open_words(path, "name")
+    _, shards = words.survey(size)
+    return [(shard.first + i, word) for shard in shards for i, word in enumerate(words.read(shard))]
+
+
+@pytest.mark.parametrize("size", [1, 7, 999, 1000, 1001, 10_000])
+@pytest.mark.parametrize("kind", ["lines", "unended", "parquet"])
+def test_shards_of_any_size_have_every_word_once(tmp_path: Path, kind: str, size: int) -> None:
+    words = WORDS[:100] if size < 7 else WORDS
+    path = {
+        "lines": lambda: text(tmp_path, "".join(f"{word}\n" for word in words).encode()),
+        "unended": lambda: text(tmp_path, "\r\n".join(words).encode()),
+        "parquet": lambda: table(tmp_path, [*words], 300),
+    }[kind]()
+    assert read(path, size) == list(enumerate(words))
+
+
+def test_lines_are_found_beyond_the_first_block(tmp_path: Path) -> None:
+    words = [f"{i:x}" for i in range(400_000)]  # more than 2 MiB
+    assert read(text(tmp_path, "\n".join(words).encode()), 70_001) == list(enumerate(words))
+
+
+def test_an_empty_file_has_no_words(tmp_path: Path) -> None:
+    assert read(text(tmp_path, b""), 10) == []
+
+
+@pytest.mark.parametrize("size", [700, 4000])
+def test_scores_are_those_of_the_models_own_scorer(tmp_path: Path, size: int) -> None:
+    words = open_words(text(tmp_path, "\n".join(WORDS).encode()), "")
+    scores = Scores(SERVED, words, 1 << 20)
+    rows = [
+        row
+        for shard in words.survey(size)[1]
+        for batch in scores.batches(shard)
+        for row in batch.to_pylist()
+    ]
+    expected = score(SERVED.model, SERVED.checkpoint.vocabulary, WORDS)
+    assert [row["nll"] for row in rows] == [each.nll for each in expected]
+    assert [(row["index"], row["word"]) for row in rows] == list(enumerate(WORDS))
+    assert {row["fault"] for row in rows} == {None}
+
+
+def test_a_word_that_cannot_be_scored_has_its_fault_and_the_others_their_score(
+    tmp_path: Path,
+) -> None:
+    words = open_words(text(tmp_path, b"emma\n\nE\n\xff\nolivia\n" + b"a" * 99), "")
+    (batch,) = Scores(SERVED, words, 0).batches(Shard(0, 0, 6))
+    rows = batch.to_pylist()
+    assert [row["word"] for row in rows] == ["emma", "", "E", None, "olivia", "a" * 99]
+    assert [row["nll"] is None for row in rows] == [False, True, True, True, False, True]
+    faults = [row["fault"] for row in rows]
+    assert faults[1] == "has 0 characters; allowed: 1 to 64"
+    assert faults[2].startswith("the character at position 0 (U+0045) is not in")
+    assert faults[3] == "is no text in UTF-8"
+    assert faults[5] == "has 99 characters; allowed: 1 to 64"
+
+
+def test_an_empty_cell_is_no_word(tmp_path: Path) -> None:
+    words = open_words(table(tmp_path, ["emma", None]), "name")
+    (batch,) = Scores(SERVED, words, 0).batches(Shard(0, 0, 2))
+    assert [row["fault"] for row in batch.to_pylist()] == [None, "is no text in UTF-8"]
+
+
+def test_a_file_of_parquet_without_such_a_column_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, ["emma"])
+    for column in ("nope", "other"):
+        with pytest.raises(ParameterError, match=r"is no column of text in .* other, name"):
+            open_words(path, column)
+    path.write_bytes(b"no such thing")
+    with pytest.raises(ParameterError, match="words: "):
+        open_words(path, "name")
