@@ -14,12 +14,15 @@ from typing import Any
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed.utils import silence_logging_cmgr
 
 from bulk.errors import ShardError
 from bulk.shards import Shard
 
 _UNDER_WAY = 512
 """Shards that the scheduler knows of; many times what workers do at once."""
+_SILENT = logging.CRITICAL
+"""What goes wrong is told once, by the command."""
 _CONFIG = {
     # A task of each thread at a time, none in reserve: when a worker is killed again and again,
     # what has not begun must not be taken for the cause.
@@ -43,7 +46,7 @@ def local_workers(count: int) -> Iterator[Client]:
                 processes=True,
                 memory_limit=0,  # what a worker needs does not grow
                 dashboard_address=None,
-                silence_logs=logging.CRITICAL,  # what goes wrong is told once, by the command
+                silence_logs=_SILENT,
             )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -68,7 +71,7 @@ def _told_of_deaths() -> Iterator[None]:
 @contextmanager
 def cluster_at(address: str) -> Iterator[Client]:
     """The workers of a scheduler that is running; OSError where there is none."""
-    with Client(address) as client:
+    with silence_logging_cmgr(_SILENT), Client(address) as client:
         yield client
 
 

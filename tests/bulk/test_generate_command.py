@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -153,29 +153,58 @@ def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
     assert told.count("\n") == 1
 
 
+@contextmanager
+def dask_cluster() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A scheduler that has two workers: its address, and its process."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
+            cwd=ROOT,
+            env=inherited,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for command in (
+            ["scheduler", "--host", address, "--no-jupyter"],
+            ["worker", address, "--nworkers", "2", "--nthreads", "1"],
+        )
+    ]
+    try:
+        yield address, running[0]
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(LIMIT_S)
+
+
 @pytest.mark.slow
 def test_the_workers_of_a_running_scheduler_make_the_same_files(
     undisturbed: Path, tmp_path: Path
 ) -> None:
-    address = f"tcp://127.0.0.1:{free_port()}"
-    inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
-    dask = [
-        ["scheduler", "--host", address, "--no-dashboard", "--no-jupyter"],
-        ["worker", address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"],
-    ]
-    with ExitStack() as until_the_end:
-        for command in dask:
-            running = subprocess.Popen(
-                [sys.executable, "-m", "dask", *command],
-                cwd=ROOT,
-                env=inherited,
-                stdin=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            until_the_end.callback(running.wait, LIMIT_S)
-            until_the_end.callback(running.terminate)
+    with dask_cluster() as (address, _):
         complete("generate", *GIVEN, "--scheduler", address, "--out", tmp_path / "names")
     assert hashes(tmp_path / "names") == hashes(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_is_an_error_of_one_line_and_no_loss(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "names"
+    with dask_cluster() as (address, scheduler):
+        process = start("bulk", "generate", *GIVEN, "--scheduler", address, "--out", folder)
+        begun(folder)
+        scheduler.kill()
+        status, told = finish(process)
+    assert status == 2
+    assert told.startswith("error: part-")
+    assert told.endswith("the scheduler has gone away\n")
+    assert told.count("\n") == 1
+    complete("generate", *GIVEN, "--workers", 1, "--out", folder)
+    assert hashes(folder) == hashes(undisturbed)
 
 
 @pytest.mark.slow
