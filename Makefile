@@ -1,6 +1,7 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
 # make audit   look for known vulnerabilities of what is pinned; part of both
+# make test-bulk  the proofs of bulk jobs that start workers, some ten minutes
 # make lock    write the hashes of what the image installs (after constraints.txt has changed)
 # make sbom    list what the image holds, as CycloneDX, in build/sbom.cdx.json
 # make fuzz    ask for all that OpenAPI describes, and more (EXAMPLES=500 an operation)
@@ -25,17 +26,20 @@ ON_THREE = mlp cnn
 # For pip-audit: AUDIT='--ignore-vuln ID' where a vulnerability was looked at and is none here.
 AUDIT ?=
 
-.PHONY: serve test check lint audit lock sbom fuzz faults bench bench-training train clean
+.PHONY: serve test test-bulk check lint audit lock sbom fuzz faults bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
 
 test: lint audit
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not cluster"
 	$(BIN)/pytest -m slow
 
 check: lint audit
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not cluster"
+
+test-bulk: $(VENV)/dev.stamp
+	$(BIN)/pytest -m cluster
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
