@@ -14,6 +14,7 @@ from typing import Any
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed.comm.core import CommClosedError
 from distributed.utils import silence_logging_cmgr
 
 from bulk.errors import ShardError
@@ -101,9 +102,13 @@ def complete(
         shard = due.pop(future)
         if future.cancelled():  # no one here cancels any
             raise ShardError(f"{shard}: the scheduler has gone away")
-        if (error := future.exception()) is not None:
-            raise ShardError(f"{shard}: {_told(error)}") from error
-        yield shard, future.result()
+        try:
+            if (error := future.exception()) is not None:
+                raise ShardError(f"{shard}: {_told(error)}") from error
+            result = future.result()
+        except CommClosedError as error:
+            raise ShardError(f"{shard}: the scheduler has gone away") from error
+        yield shard, result
         future.release()
         under_way.update(submit(1))
 
