@@ -1,12 +1,11 @@
 """One worker thread that draws and scores for every request of the process.
 
-Torch never runs on the event loop: a request is checked there, handed to the
-thread, and awaited. The thread goes round all that is under way, one character
-at a time, so requests of one model share its rows, those for names and those for
-scores apart, and a short one does not wait for a long one to end. Models for which there are
-only streams go one at a time, and seldom while there is something else. How many requests may be
-under way is bounded, and for how long. While there is nothing to do it fills the
-default model's prefix tree, then the pool.
+Torch never runs on the event loop: a request is checked there, handed to the thread, and awaited.
+The thread goes round all that is under way, one character at a time, so requests of one model share
+its rows, those for names and those for scores apart, and a short one does not wait for a long one.
+Models for which there are only streams go one at a time, and seldom while there is something else.
+How many requests may be under way is bounded, and for how long. While there is nothing to do the
+thread has leisure.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -22,7 +20,8 @@ from weakref import WeakKeyDictionary
 from app.catalog import ServedModel, share_out
 from app.errors import DeadlineExceededError, EngineStoppedError, OverloadedError
 from app.lanes import Lane
-from app.pool import Pool, PooledNames, PoolFiller
+from app.leisure import Leisure
+from app.pool import Pool, PooledNames
 from app.stream_places import StreamPlaces
 from app.tasks import Task, settle
 from app.turns import CROWD, Turns
@@ -33,6 +32,9 @@ from models.score import Score, Scoring
 
 PATIENCE_S = 0.05
 """Between two steps of streams while others wait for an answer: a step takes milliseconds."""
+PATIENT_FOR = 0.25
+"""Of its deadline, for which a piece of a stream lets others go first: it must meet that as well,
+and has a step for each character."""
 QUIET_S = 0.01
 """Without a request that the pool has answered before more is drawn for it: two threads that
 both run Python hold each other up."""
@@ -43,21 +45,6 @@ class _Signal(Enum):
 
     STOP = "stop"
     WAKE = "wake"  # the pool has room again
-
-
-@dataclass(frozen=True)
-class _Leisure:
-    """What the thread does while no request is under way: fill the default model's tree and pool.
-
-    Attributes:
-        lane: whose tree; None: nothing is to be done.
-        served: the same model.
-        pool: of its names.
-    """
-
-    lane: Lane | None
-    served: ServedModel | None
-    pool: Pool
 
 
 class Engine:
@@ -94,7 +81,7 @@ class Engine:
         self._default = default
         self._pool_names = pool_names
         self._pending = 0  # touched on the event loop alone
-        self._inbox: queue.SimpleQueue[tuple[Lane, Job | Scoring, Task] | _Leisure | _Signal]
+        self._inbox: queue.SimpleQueue[tuple[Lane, Job | Scoring, Task] | Leisure | _Signal]
         self._inbox = queue.SimpleQueue()
         self._sleeping = False  # until something comes, for ever
         self._quiet_from = 0.0
@@ -108,10 +95,8 @@ class Engine:
         self._turns = Turns()
         # The thread's.
         self._active: dict[Lane, None] = {}
-        self._patient_until_s = 0.0  # those for which there are only streams
-        self._growing: Lane | None = None
-        self._filler: PoolFiller | None = None
-        self._plan(self._exchange(models))
+        self._next_patient_s = 0.0  # when a step may be for streams alone, whatever else there is
+        self._leisure = self._exchange(models)
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -154,7 +139,7 @@ class Engine:
             return None
         taken = self.pool.take(n)
         self._quiet_from = time.monotonic() + QUIET_S
-        if self._sleeping and self._filling:
+        if self._sleeping and self._leisure.filling:
             self._inbox.put(_Signal.WAKE)
         return taken
 
@@ -166,7 +151,7 @@ class Engine:
         Args:
             served: by which model.
             request: for what.
-            patient: whether others go first: it is a piece of something long.
+            patient: whether others go first, at the beginning: it is a piece of something long.
 
         Raises:
             ParameterError: a value of it is out of this model's range.
@@ -200,7 +185,13 @@ class Engine:
     async def work_on(
         self, served: ServedModel, works: Sequence[Job | Scoring], *, patient: bool = False
     ) -> list[Any]:
-        """Results of work made for a model, in one place of the queue; raises as `generate`."""
+        """Results of work made for a model, in one place of the queue.
+
+        Args:
+            served: the model.
+            works: made for it.
+            patient: as of `generate`, which raises the same errors, too.
+        """
         self.check_alive()
         if self._pending >= self.queue_size:
             raise OverloadedError(
@@ -211,9 +202,11 @@ class Engine:
         lane = self._held[served]
         futures = [loop.create_future() for _ in works]
         timer = loop.call_later(self.deadline_s, self._expire, futures)
+        patient_s = PATIENT_FOR * self.deadline_s if patient else 0
         try:
             for work, future in zip(works, futures, strict=True):
-                self._inbox.put((lane, work, Task(future, patient)))
+                task = Task(future, time.monotonic() + patient_s)
+                self._inbox.put((lane, work, task))
             return await asyncio.gather(*futures)
         finally:
             for future in futures:
@@ -227,7 +220,7 @@ class Engine:
             if not future.done():
                 future.set_exception(DeadlineExceededError(message))
 
-    def _exchange(self, models: Iterable[ServedModel]) -> _Leisure:
+    def _exchange(self, models: Iterable[ServedModel]) -> Leisure:
         """Have lanes for these models; what the thread is to do with its time from now on."""
         served = {model.id: model for model in models}
         before, self._lanes = self._lanes, {}
@@ -242,7 +235,7 @@ class Engine:
             ends = default is not None and default.checkpoint.vocabulary.ends
             self.pool = Pool(self._pool_names if ends else 0)
             self._pooled = default
-        return _Leisure(self._lanes.get(self._default or ""), default, self.pool)
+        return Leisure(self._lanes.get(self._default or ""), default, self.pool)
 
     # ------------------------------------------------ the worker thread
 
@@ -253,13 +246,9 @@ class Engine:
     @property
     def _patience_s(self) -> float | None:
         """How long to wait for work before doing something else; None: there is nothing else."""
-        if self._busy or self._growing:
+        if self._busy or self._leisure.growing:
             return 0
-        return max(0, self._quiet_from - time.monotonic()) if self._filling else None
-
-    @property
-    def _filling(self) -> bool:
-        return self._filler is not None and self._filler.wanted
+        return max(0, self._quiet_from - time.monotonic()) if self._leisure.filling else None
 
     def _run(self) -> None:
         while self._receive():
@@ -267,10 +256,10 @@ class Engine:
                 self._advance()
                 if self._pending >= CROWD:
                     self._turns.give_way()
-            elif self._growing:
-                self._grow(self._growing)
-            elif self._filler and self._patience_s == 0:
-                self._fill(self._filler)
+            elif self._leisure.growing:
+                self._leisure.grow()
+            elif self._patience_s == 0:
+                self._leisure.fill()
 
     def _receive(self) -> bool:
         """Take in all that waits, or wait if there is nothing to do; False to stop."""
@@ -287,30 +276,23 @@ class Engine:
                 return False
             if isinstance(arrived, _Signal):
                 continue
-            if self._filler:
-                self._filler.stop()
-            if isinstance(arrived, _Leisure):
-                self._plan(arrived)
+            self._leisure.stop()
+            if isinstance(arrived, Leisure):
+                self._leisure = arrived
                 continue
             lane, work, task = arrived
             lane.add(work, task)
             self._active[lane] = None
 
-    def _plan(self, leisure: _Leisure) -> None:
-        lane, served = leisure.lane, leisure.served
-        self._growing = lane if lane and not lane.sampler.grown else None
-        self._filler = PoolFiller(leisure.pool, served, lane) if lane and served else None
-
     def _advance(self) -> None:
         """One character in the rows of every model that someone waits for, or of a patient one."""
-        lanes = [lane for lane in self._active if not lane.patient]
-        if len(lanes) < len(self._active):
-            now_s = time.monotonic()
-            if not lanes or now_s > self._patient_until_s:
-                lane = next(lane for lane in self._active if lane.patient)
-                self._active[lane] = self._active.pop(lane)  # the last of them
-                lanes.append(lane)
-                self._patient_until_s = now_s + PATIENCE_S
+        patient = [lane for lane in self._active if lane.patient]  # asked once: it has an end
+        lanes = [lane for lane in self._active if lane not in patient]
+        if patient and (not lanes or time.monotonic() > self._next_patient_s):
+            first = patient[0]
+            self._active[first] = self._active.pop(first)  # the last of them, from now on
+            lanes.append(first)
+            self._next_patient_s = time.monotonic() + PATIENCE_S
         for lane in lanes:
             for outcomes in lane.step():
                 settle(outcomes)
@@ -318,13 +300,3 @@ class Engine:
                 del self._active[lane]
             if lane.lost:
                 self.on_lost()
-
-    def _grow(self, lane: Lane) -> None:
-        """One step towards a full tree, so short that a request which comes can wait for it."""
-        if not lane.grow():
-            self._growing = None
-
-    def _fill(self, filler: PoolFiller) -> None:
-        """One step towards a full pool, likewise."""
-        if not filler.step():
-            self._filler = None

@@ -1,6 +1,7 @@
 """What the event loop awaits while the engine's thread works on it."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,16 @@ class Task:
 
     Attributes:
         future: awaits the result.
-        patient: others go first.
+        patient_until_s: others go first until then, by `time.monotonic`.
     """
 
     future: "asyncio.Future[Any]"
-    patient: bool = False
+    patient_until_s: float = 0.0
+
+    @property
+    def patient(self) -> bool:
+        """Whether others go first, by now."""
+        return time.monotonic() < self.patient_until_s
 
     @property
     def abandoned(self) -> bool:

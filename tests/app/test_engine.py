@@ -182,6 +182,34 @@ def test_who_is_patient_lets_others_go_first(
     assert (first, last) == ("transformer, patient", "gru, patient")
 
 
+def test_who_is_patient_is_not_so_for_ever(
+    make_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ("gru", "transformer")
+    both = [ServedModel(kind, load_checkpoint(make_checkpoint(kind)), "cpu") for kind in kinds]
+    gru, transformer = both
+    monkeypatch.setattr("app.engine.PATIENCE_S", 3600)  # never, while there is something else
+
+    async def ask() -> None:
+        engine = Engine(both, queue_size=100, deadline_s=30)
+        engine.start()
+
+        async def keep_busy(n: int) -> None:
+            while True:
+                await engine.generate(transformer, GenerationRequest(seed=1, n=n))
+
+        # They never end all at once, so there is no moment without one.
+        others = [asyncio.create_task(keep_busy(n)) for n in (1000, 901, 802, 703)]
+        await asyncio.sleep(0)
+        await engine.generate(gru, GenerationRequest(seed=1, n=1), patient=True)  # by its deadline
+        for each in others:
+            await cancel(each)
+        engine.stop()
+
+    monkeypatch.setattr("app.engine.PATIENT_FOR", 1 / 30)
+    asyncio.run(ask())
+
+
 def test_a_model_that_fails_fails_its_requests_and_the_thread_lives_on(
     served: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +243,7 @@ def test_while_there_is_nothing_to_do_the_default_models_tree_is_filled(
         engine = Engine([served], 10, tree_bytes=tree_bytes, default=served.id)
         engine.start()
         early = await engine.generate(served, request)
-        while engine._growing:
+        while engine._leisure.growing:
             await asyncio.sleep(0.01)
         assert engine.samplers[served.id].grown
         assert await engine.generate(served, request) == early
@@ -233,7 +261,7 @@ def test_a_default_model_that_fails_unasked_is_left_in_peace_and_can_be_asked(
         with monkeypatch.context() as broken:
             broken.setattr(type(served.model), "step", lambda *_: 1 / 0)
             engine.start()
-            while engine._growing:
+            while engine._leisure.growing:
                 await asyncio.sleep(0.01)
         assert len((await engine.generate(served, GenerationRequest(seed=1))).names) == 10
         engine.stop()

@@ -71,14 +71,14 @@ def test_a_model_that_has_not_changed_keeps_its_tree_and_its_pool(make: Make) ->
     async def ask() -> None:
         engine = Engine([same, old], 10, 400_000, default="same", pool_names=40)
         engine.start()
-        await settled(lambda: not engine._growing and not engine._filling)
+        await settled(lambda: not engine._leisure.growing and not engine._leisure.filling)
         before, pool = engine.samplers, engine.pool
         engine.exchange([same, new])
         assert engine.samplers["same"] is before["same"]
         assert engine.samplers["other"] is not before["other"]
         assert engine.pool is pool
         assert engine.take(same, 5)
-        await settled(lambda: not engine._filling)
+        await settled(lambda: not engine._leisure.filling)
         assert len(pool) == 40
         engine.stop()
 
@@ -91,7 +91,7 @@ def test_another_default_model_gets_a_tree_and_a_pool_of_its_own(make: Make) -> 
     async def ask() -> None:
         engine = Engine([old], 10, 100_000, default="tiny", pool_names=40)
         engine.start()
-        await settled(lambda: not engine._growing and not engine._filling)
+        await settled(lambda: not engine._leisure.growing and not engine._leisure.filling)
         engine.exchange([new])
         assert engine.take(old, 5) is None
         await settled(lambda: engine.samplers["tiny"].grown and len(engine.pool))

@@ -23,7 +23,7 @@ def served(make_checkpoint: Callable[..., Path]) -> ServedModel:
 
 
 async def fill(engine: Engine) -> None:
-    while engine._filling:
+    while engine._leisure.filling:
         await asyncio.sleep(0.01)
 
 
@@ -64,7 +64,7 @@ def test_a_request_that_comes_while_the_pool_is_filled_is_answered_as_ever(
         answers = []
         for _ in range(20):
             await asyncio.sleep(0.005)
-            assert engine._filling
+            assert engine._leisure.filling
             answers.append(await engine.generate(served, request))
         engine.stop()
         return answers
