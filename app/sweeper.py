@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import Protocol
 
-if sys.platform == "linux":
+if sys.platform != "win32":
     import fcntl
     import termios
 
@@ -58,15 +58,15 @@ def taken_of_unsent(transport: asyncio.Transport) -> int | None:
     says little: its own buffer may have room, or have made room by a third only, of megabytes.
     """
     kept = transport.get_write_buffer_size()
-    if sys.platform == "linux":
+    if sys.platform != "win32":
         connection = transport.get_extra_info("socket")
         with suppress(OSError):  # it is being closed, or the system does not tell
-            queued = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
-            if not kept and not any(queued):
-                return None
-            if len(info) == _INFO.size:  # else of a kernel that does not count them
-                return int(_INFO.unpack(info)[0])
+            (queued,) = struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
+            kept += int(queued)
+            if kept and sys.platform == "linux":
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+                if len(info) == _INFO.size:  # else of a kernel that does not count them
+                    return int(_INFO.unpack(info)[0])
     return -kept or None
 
 
