@@ -16,7 +16,7 @@ from models.request import MAX_JOB_NAMES, GeneratedName, GenerationRequest, Job
 _AT_ONCE = 2
 """Jobs side by side: the next one fills the places that the end of one leaves empty."""
 _PASSES_TO_LEARN = 100
-"""After each job, for the prefix tree alone, until it is full: of many names all will read it."""
+"""After each job, for the prefix tree: of many names, or words, all will read it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ def draw_range(
 def _finish(sampler: Sampler, job: Job) -> tuple[GeneratedName, ...]:
     while not job.done:
         sampler.step()
+    learn(sampler)
+    return job.result().names
+
+
+def learn(sampler: Sampler) -> None:
+    """Some passes for the prefix tree alone, until it is full."""
     for _ in range(_PASSES_TO_LEARN * (not sampler.grown)):
         sampler.grow()
-    return job.result().names

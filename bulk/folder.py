@@ -13,8 +13,8 @@ from typing import Any
 
 from bulk.errors import FolderError
 from bulk.job import SCHEMA, Job
-from bulk.part_file import PARTIAL, Written, sync_folder
-from models.storage import parse_json, require_keys, to_json
+from bulk.part_file import PARTIAL, Written
+from models.storage import parse_json, require_keys, sync_folder, to_json, write_synced
 
 JOB = "_job.json"
 MANIFEST = "_manifest.json"
@@ -85,9 +85,6 @@ def _check(path: Path, data: bytes, job: Job) -> None:
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(to_json(value))
-        file.flush()
-        os.fsync(file.fileno())
+    write_synced(partial, to_json(value))
     os.replace(partial, path)
     sync_folder(path.parent)

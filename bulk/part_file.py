@@ -14,6 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models.storage import sync_folder
+
 PARTIAL = ".part-*.partial"
 """Files that are being written; left behind only by who was killed."""
 
@@ -74,15 +76,6 @@ def read_part(path: Path, schema: pa.Schema, about: Mapping[str, str]) -> Writte
         return Written(rows, _sha256(path))
     except (OSError, pa.ArrowException):
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """See to it that the names in a folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write(file: object, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:

@@ -7,6 +7,7 @@ from itertools import islice
 import pyarrow as pa
 
 from app.catalog import ServedModel
+from bulk.drawing import learn
 from bulk.shards import Shard
 from bulk.words import Words
 from models.generation import Sampler
@@ -17,8 +18,6 @@ _WORDS = 10_000
 """Of a scoring."""
 _AT_ONCE = 2
 """Scorings side by side: the next one fills the places that the end of one leaves empty."""
-_PASSES_TO_LEARN = 100
-"""After each, for the prefix tree alone, until it is full: all words that it knows read in it."""
 _NO_TEXT = "is no text in UTF-8"
 
 _Taken = tuple[int, list[str | None], Scoring]
@@ -79,8 +78,7 @@ class Scores:
     def _finish(self, first: int, words: list[str | None], scoring: Scoring) -> pa.RecordBatch:
         while not scoring.done:
             self._scorer.step()
-        for _ in range(_PASSES_TO_LEARN * (not self._sampler.grown)):
-            self._sampler.grow()
+        learn(self._sampler)
         scores = iter(scoring.result())
         nlls, faults = [], []
         for i, word in enumerate(words):

@@ -129,14 +129,14 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     for subfolder in subfolders:
         (incoming / subfolder).mkdir()
     for name, data in files.items():
-        _write_synced(incoming / name, data)
+        write_synced(incoming / name, data)
     partial = incoming / (_MANIFEST + ".partial")
-    _write_synced(partial, _manifest(files))
+    write_synced(partial, _manifest(files))
     for subfolder in subfolders:
-        _sync_folder(incoming / subfolder)
-    _sync_folder(incoming)
+        sync_folder(incoming / subfolder)
+    sync_folder(incoming)
     os.replace(partial, incoming / _MANIFEST)
-    _sync_folder(incoming)
+    sync_folder(incoming)
     _move_up(incoming, folder)
 
 
@@ -189,11 +189,11 @@ def _move_up(incoming: Path, folder: Path) -> None:
         _check_subfolder(folder / subfolder.name)
         (folder / subfolder.name).mkdir(exist_ok=True)
         _replace_all(subfolder, folder / subfolder.name)
-        _sync_folder(folder / subfolder.name)
+        sync_folder(folder / subfolder.name)
     for name in _named_in(folder / _MANIFEST) - _named_in(incoming / _MANIFEST):
         _remove(folder, name)
     _replace_all(incoming, folder)
-    _sync_folder(folder)
+    sync_folder(folder)
     for path in (*subfolders, incoming):
         path.rmdir()
 
@@ -230,14 +230,16 @@ def _check_subfolder(path: Path) -> None:
         raise FileExistsError(errno.EEXIST, "a link or a file where a folder is due", str(path))
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file of which all is on the disk on return."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
