@@ -1,7 +1,7 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
 # make audit   look for known vulnerabilities of what is pinned; part of both
-# make test-bulk  the proofs of bulk jobs that start workers, some ten minutes
+# make test-bulk  the proofs of bulk jobs that start workers, some minutes
 # make lock    write the hashes of what the image installs (after constraints.txt has changed)
 # make sbom    list what the image holds, as CycloneDX, in build/sbom.cdx.json
 # make fuzz    ask for all that OpenAPI describes, and more (EXAMPLES=500 an operation)
