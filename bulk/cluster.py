@@ -30,6 +30,9 @@ _CONFIG = {
     "distributed.scheduler.worker-saturation": 1.0,
     # Samples stacks all the time, for a dashboard that is not there.
     "distributed.worker.profile.enabled": False,
+    # Dask would have malloc give back memory above 64 KiB at once, and ask for it again with each
+    # array: as much work as half of the drawing. Threads: a worker has one.
+    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},
 }
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.settings import Settings
 
@@ -47,6 +48,31 @@ def test_every_setting_in_the_compose_file_is_one_of_ours() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     given = set(re.findall(r"^ +NAMEWRIGHT_(\w+):", text, re.MULTILINE))
     assert given <= {name.upper() for name in Settings.model_fields}
+
+
+def test_replicas_have_no_port_of_their_own_and_the_balancer_knows_their_name() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    assert "ports" not in services["replica"]
+    assert services["balancer"]["ports"] == services["namewright"]["ports"]
+    assert services["balancer"]["depends_on"] == {"replica": {"condition": "service_healthy"}}
+    port = re.search(r"^EXPOSE (\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    balancer = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    assert port
+    assert f" replica:{port[1]}\n" in balancer
+    # A replica that ends is asked nothing by then.
+    checked = re.search(r"check inter (\d+)s fall (\d+)", balancer)
+    assert checked
+    drain_s = services["replica"]["environment"]["NAMEWRIGHT_DRAIN_S"]
+    assert int(checked[1]) * int(checked[2]) < drain_s
+
+
+def test_the_balancer_waits_longer_than_the_service_itself() -> None:
+    balancer = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    waits = {name: int(s) for name, s in re.findall(r"timeout ([\w-]+) +(\d+)s", balancer)}
+    settings = Settings()
+    assert waits["http-request"] > settings.receive_timeout_s
+    assert waits["client"] > settings.send_timeout_s
+    assert waits["server"] > settings.deadline_s
 
 
 def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> None:
