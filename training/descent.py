@@ -240,7 +240,7 @@ class Trainer:
         """Of the averaged weights, nats per character."""
         averaged = cast(LanguageModel, self._average.module)
         nll = mean_nll(averaged, *part, ends=self._ends)
-        return self._run.group.from_first(nll, self._model.device)
+        return self._run.group.from_rank(0, nll)
 
     def _weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""

@@ -67,15 +67,6 @@ class Group:
             tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
             start += tensor.numel()
 
-    def from_first(self, value: float, device: torch.device) -> float:
-        """The value that rank 0 has."""
-        if self.size == 1:
-            return value
-        shared = torch.tensor(value, dtype=torch.float64, device=device)
-        with _losses():
-            dist.broadcast(shared, src=0)
-            return float(shared)
-
     def gather(self, value: Value) -> list[Value]:
         """The values of all, by rank; anything that can be pickled."""
         if self.size == 1:

@@ -63,11 +63,12 @@ def test_alone_a_group_does_nothing() -> None:
         tensors = [torch.ones(2), torch.zeros(3)]
         group.sum_(tensors)
         assert [tensor.tolist() for tensor in tensors] == [[1.0, 1.0], [0.0, 0.0, 0.0]]
-        assert group.from_first(math.pi, torch.device("cpu")) == math.pi
+        assert group.from_rank(0, math.pi) == math.pi
+        assert group.gather(math.pi) == [math.pi]
 
 
 IN_TWO = """
-import sys, torch
+import math, sys, torch
 from pathlib import Path
 from models.errors import NamewrightError
 from training.agreement import agree
@@ -87,7 +88,7 @@ with joined("cpu") as group:
     place = Place(folder / f"of-{group.rank}" / "state.pt", {"seed": 1})
     told = [
         tensors,
-        group.from_first(3.0 + group.rank, torch.device("cpu")),
+        group.from_rank(0, math.pi + group.rank),
         group.gather("ab"[group.rank]),
         group.from_rank(1, "ab"[group.rank]),
         error(agree, group, {"seed": 1, "steps": 5}),
@@ -118,7 +119,7 @@ def test_sums_values_errors_and_the_newest_state_reach_every_process(tmp_path: P
     node = platform.node()
     expected = [
         str([torch.full((2, 2), 3.0), torch.tensor(10.0)]),
-        "3.0",
+        str(math.pi),
         "['a', 'b']",
         "b",
         "None",
