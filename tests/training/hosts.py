@@ -21,7 +21,7 @@ from tests.training.conftest import ROOT
 STORE = "10.77.0.1:29400"
 """The rendezvous, at host a."""
 LIMIT_S = 300
-"""For anything to come about; on a machine of its own nothing takes a tenth of it."""
+"""For anything to come about, however busy the machine."""
 
 _CONFIGURED = Path("/etc/netns")
 
