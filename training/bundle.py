@@ -5,7 +5,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from models.checkpoint import (
     save_checkpoint,
 )
 from models.vocabulary import Vocabulary
+from training.agreement import agree, source_sha256
 from training.corpus import Corpus, Split
 from training.evaluate import evaluate, evaluate_split
 from training.fit import Fitted, fit
@@ -84,7 +85,11 @@ def bundle(
     Raises:
         CorpusError: a split or a line does not fit the recipe.
         ResumeError: an unfinished run for `out` has other data or settings.
+        DisagreementError: the processes of the run's group were not all given the same.
+        LostProcessError: one of them has gone.
     """
+    if run.group.size > 1:
+        agree(run.group, _plan(recipe, corpus, splits, seed, run))
     vocabulary = corpus.vocabulary
     parts = corpus.split(splits)
     fitted, evaluation, finished = _fit_splits(recipe, vocabulary, parts, out, seed, run)
@@ -96,25 +101,43 @@ def bundle(
         whole_fit = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
         fitted = replace(whole_fit, metrics=fitted.metrics)
         evaluation["whole"] = evaluate(fitted.model, vocabulary, {"train": names})
-    if run.group.rank > 0:
-        return Bundled(evaluation, finished)
-    record = _record(name, recipe, fitted, seed, "whole" if whole else parts[0].name)
-    checkpoint = Checkpoint(
-        architecture=recipe.architecture,
-        model=fitted.model,
-        vocabulary=vocabulary,
-        metadata=Metadata(_describe(corpus), record | {"finished": finished}, evaluation),
-        training_names=frozenset(names) if vocabulary.ends else frozenset(),
-        metrics=fitted.metrics,
-    )
-    save_checkpoint(out, checkpoint, _reference_words(corpus))
-    # Only then: a fault in scoring or drawing must not cost what was trained.
-    saved = load_checkpoint(out)
-    replace_held_out(out, measure_held_out(saved, corpus))
-    replace_plots(out, draw_plots(saved, corpus.items))
-    if finished:
+    if run.group.rank == 0:
+        record = _record(name, recipe, fitted, seed, "whole" if whole else parts[0].name)
+        checkpoint = Checkpoint(
+            architecture=recipe.architecture,
+            model=fitted.model,
+            vocabulary=vocabulary,
+            metadata=Metadata(_describe(corpus), record | {"finished": finished}, evaluation),
+            training_names=frozenset(names) if vocabulary.ends else frozenset(),
+            metrics=fitted.metrics,
+        )
+        save_checkpoint(out, checkpoint, _reference_words(corpus))
+        # Only then: a fault in scoring or drawing must not cost what was trained.
+        saved = load_checkpoint(out)
+        replace_held_out(out, measure_held_out(saved, corpus))
+        replace_plots(out, draw_plots(saved, corpus.items))
+    run.group.from_rank(0, None)  # no host forgets the run while another may need it
+    if finished and run.group.local_rank == 0:
         shutil.rmtree(state_folder(out), ignore_errors=True)
     return Bundled(evaluation, finished)
+
+
+def _plan(
+    recipe: Recipe, corpus: Corpus, splits: Sequence[str], seed: int, run: Run
+) -> dict[str, Any]:
+    """What all processes of a group must have been given alike."""
+    values = asdict(recipe)
+    return {
+        **values.pop("method"),
+        **values,
+        "corpus": corpus.sha256,
+        "splits": " ".join(splits),
+        "seed": seed,
+        "device": run.device,
+        "precision": run.precision,
+        "torch": str(torch.__version__),
+        "source": source_sha256(),
+    }
 
 
 def _fit_splits(

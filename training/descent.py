@@ -25,7 +25,7 @@ from training.batches import Batches, Part
 from training.evaluate import mean_nll
 from training.loss import cross_entropy
 from training.recipes import Descent
-from training.resume import Place
+from training.resume import Place, load_newest
 from training.run import Run
 
 Schedule = Callable[[Descent, int], float]
@@ -94,6 +94,7 @@ class Trainer:
 
     Raises:
         ResumeError: what was saved belongs to another run or is damaged.
+        LostProcessError: another process of the group has gone.
         DivergedError: from `train`, at a look at dev where the NLL is not finite.
     """
 
@@ -116,7 +117,7 @@ class Trainer:
         self._average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
         self._best = self._weights()
         self.progress = Progress()
-        if place and (saved := place.load()):
+        if place and (saved := load_newest(place, run.group)):
             self._restore(saved)
 
     def train(self) -> bool:
@@ -239,7 +240,7 @@ class Trainer:
         """Of the averaged weights, nats per character."""
         averaged = cast(LanguageModel, self._average.module)
         nll = mean_nll(averaged, *part, ends=self._ends)
-        return self._run.group.from_first(nll, self._model.device)
+        return self._run.group.from_rank(0, nll)
 
     def _weights(self) -> dict[str, Tensor]:
         """A copy of the averaged weights."""
@@ -247,7 +248,7 @@ class Trainer:
         return {name: tensor.clone() for name, tensor in averaged.items()}
 
     def _save(self) -> None:
-        if self._place and self._run.group.rank == 0:
+        if self._place and self._run.group.local_rank == 0:
             self._place.save(
                 {
                     "model": self._model.state_dict(),

@@ -171,7 +171,7 @@ def _descend(
     identity = _identity(recipe, vocabulary, train, dev, seed, run)
     trainer = Trainer(
         method, model.to(run.device), batches, seed=seed, ends=vocabulary.ends, run=run,
-        place=Place(run.state, identity) if run.state else None,
+        place=Place(run.state, identity, run.group.rank) if run.state else None,
     )  # fmt: skip
     finished = trainer.train()
     progress = trainer.progress
@@ -185,7 +185,7 @@ def _identity(
     recipe: Recipe, vocabulary: Vocabulary, train: Sequence[str], dev: Sequence[str],
     seed: int, run: Run,
 ) -> dict[str, Any]:  # fmt: skip
-    """All that decides the bits of a run."""
+    """All that decides a run but how many processes share it: they come and go."""
     data = hashlib.sha256("\0".join((*train, "", *dev)).encode()).hexdigest()
     recipe_values = asdict(recipe)
     return {
@@ -196,7 +196,6 @@ def _identity(
         "seed": seed,
         "device": run.device,
         "precision": run.precision,
-        "processes": run.group.size,
         "torch": str(torch.__version__),
     }
 

@@ -4,6 +4,10 @@ Every process takes its share of a batch; gradients are summed, so that a step i
 that of one process with the whole batch, within rounding. One all-reduce a step
 carries the gradients, the loss and whether anyone was asked to stop.
 
+They may be on several hosts, of which any can go at any time: no wait is longer than
+TIMEOUT, and it ends with LostProcessError, after which torchrun begins again with
+those that are left.
+
 Source: Li et al. 2020, https://arxiv.org/abs/2006.15704, without its buckets: at
 a million parameters there is nothing to overlap.
 """
@@ -12,10 +16,26 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from models.errors import NamewrightError
+
+TIMEOUT = timedelta(minutes=2)
+"""For which a process waits for another that does not answer: a host without power says nothing.
+
+The slowest host may be so much later than the fastest with what all do, an evaluation say.
+"""
+
+Value = TypeVar("Value")
+
+
+class LostProcessError(NamewrightError, ConnectionError):
+    """Another process of the group has ended, or has not answered for TIMEOUT."""
 
 
 @dataclass(frozen=True)
@@ -25,29 +45,45 @@ class Group:
     Attributes:
         rank: of this process, 0 to size - 1; rank 0 reports and saves.
         size: how many there are.
+        local_rank: among those of this host; 0 keeps the run's state on its disk.
+
+    Raises:
+        LostProcessError: from every method.
     """
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor, of any shape and one dtype, by its sum over all processes."""
         if self.size == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(flat)
+        with _losses():
+            dist.all_reduce(flat)
         start = 0
         for tensor in tensors:
             tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
             start += tensor.numel()
 
-    def from_first(self, value: float, device: torch.device) -> float:
-        """The value that rank 0 has."""
+    def gather(self, value: Value) -> list[Value]:
+        """The values of all, by rank; anything that can be pickled."""
+        if self.size == 1:
+            return [value]
+        values = [value] * self.size
+        with _losses():
+            dist.all_gather_object(values, value)
+        return values
+
+    def from_rank(self, rank: int, value: Value) -> Value:
+        """The value that this rank has; anything that can be pickled."""
         if self.size == 1:
             return value
-        shared = torch.tensor(value, dtype=torch.float64, device=device)
-        dist.broadcast(shared, src=0)
-        return float(shared)
+        values = [value]
+        with _losses():
+            dist.broadcast_object_list(values, src=rank)
+        return values[0]
 
 
 @contextmanager
@@ -56,15 +92,30 @@ def joined(device: str) -> Iterator[Group]:
 
     Args:
         device: `cuda` talks over nccl, one GPU a process; `cpu` over gloo.
+
+    Raises:
+        LostProcessError: the others do not come.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group()
         return
+    local_rank = int(os.environ["LOCAL_RANK"])
     if device == "cuda":
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if device == "cuda" else "gloo")
+        torch.cuda.set_device(local_rank)
+    with _losses():
+        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Group(dist.get_rank(), size)
+        yield Group(dist.get_rank(), size, local_rank)
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Name what gloo and nccl raise, a RuntimeError or one of its kinds, for what it is."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise LostProcessError(f"another process has ended or does not answer: {reason}") from error

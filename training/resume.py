@@ -2,6 +2,9 @@
 
 A file a run, replaced whole at every look at the dev part. It names the run it
 belongs to, and a run of other data or settings does not take it up.
+
+Each of several hosts keeps it, so that any of them can be lost. Whether they share a
+disk does not matter: all go on from the newest state that any of them has.
 """
 
 import io
@@ -18,6 +21,7 @@ from typing import Any
 import torch
 
 from models.errors import NamewrightError
+from training.parallel import Group
 
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError,
@@ -37,10 +41,12 @@ class Place:
     Attributes:
         path: the file; its folder is created if need be.
         identity: all that decides the run's numbers, as plain values by name.
+        writer: which of the processes that may write the file at once this one is.
     """
 
     path: Path
     identity: Mapping[str, Any]
+    writer: int = 0
 
     def load(self) -> dict[str, Any] | None:
         """The saved state, or None where there is none.
@@ -81,7 +87,7 @@ class Place:
         """
         buffer = io.BytesIO()
         torch.save({"identity": dict(self.identity), "state": dict(state)}, buffer)
-        partial = self.path.with_name(self.path.name + ".partial")
+        partial = self.path.with_name(f"{self.path.name}.{self.writer}.partial")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
@@ -93,6 +99,25 @@ class Place:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)  # it would take room on a full disk
             raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+
+def load_newest(place: Place, group: Group) -> dict[str, Any] | None:
+    """The state of the most steps that any process finds at its place; the same one for all.
+
+    Raises:
+        ResumeError: from every process, if the file of any is damaged or of another run.
+        LostProcessError: another process has gone.
+    """
+    state, fault = None, None
+    try:
+        state = place.load()
+    except ResumeError as error:
+        fault = str(error)
+    step = state["progress"]["step"] if state else -1
+    steps, faults = zip(*group.gather((step, fault)), strict=True)
+    if found := next(filter(None, faults), None):
+        raise ResumeError(found)
+    return group.from_rank(steps.index(max(steps)), state)
 
 
 def _read(path: Path) -> Any:

@@ -1,9 +1,12 @@
 """python -m tests.training: the command line of training, with recipes that take seconds."""
 
+import os
 import sys
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.training.conftest import TINY
+from training import parallel
 from training.__main__ import main
 from training.recipes import RECIPES, Descent, Recipe
 
@@ -17,6 +20,8 @@ def _longer(recipe: Recipe) -> Recipe:
 
 
 if __name__ == "__main__":
+    if seconds := os.environ.get("PEER_TIMEOUT_S"):
+        parallel.TIMEOUT = timedelta(seconds=int(seconds))
     longer = {name: _longer(recipe) for name, recipe in TINY.items()}
     RECIPES.update({name: lambda recipe=recipe: recipe for name, recipe in longer.items()})
     sys.exit(main())

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import platform
 import subprocess
 from pathlib import Path
 
@@ -62,30 +63,92 @@ def test_alone_a_group_does_nothing() -> None:
         tensors = [torch.ones(2), torch.zeros(3)]
         group.sum_(tensors)
         assert [tensor.tolist() for tensor in tensors] == [[1.0, 1.0], [0.0, 0.0, 0.0]]
-        assert group.from_first(math.pi, torch.device("cpu")) == math.pi
+        assert group.from_rank(0, math.pi) == math.pi
+        assert group.gather(math.pi) == [math.pi]
 
 
-ALONE_IN_TWO = """
-import sys, torch
+IN_TWO = """
+import math, sys, torch
+from pathlib import Path
+from models.errors import NamewrightError
+from training.agreement import agree
 from training.parallel import joined
+from training.resume import Place, load_newest
+
+def error(call, *arguments):
+    try:
+        return call(*arguments)
+    except NamewrightError as error:
+        return f"{type(error).__name__}: {error}"
+
+folder = Path(sys.argv[1])
 with joined("cpu") as group:
     tensors = [torch.full((2, 2), 1.0 + group.rank), torch.tensor(10.0 * group.rank)]
     group.sum_(tensors)
-    first = group.from_first(3.0 + group.rank, torch.device("cpu"))
-    open(f"{sys.argv[1]}/{group.rank}", "w").write(f"{group.size} {tensors} {first}")
+    place = Place(folder / f"of-{group.rank}" / "state.pt", {"seed": 1})
+    told = [
+        tensors,
+        group.from_rank(0, math.pi + group.rank),
+        group.gather("ab"[group.rank]),
+        group.from_rank(1, "ab"[group.rank]),
+        error(agree, group, {"seed": 1, "steps": 5}),
+        error(agree, group, {"seed": 1 + group.rank, "steps": 5}),
+        load_newest(place, group),
+    ]
+    if group.rank == 1:
+        place.save({"progress": {"step": 7}})
+    told.append(load_newest(place, group))
+    if group.rank == 0:
+        place.save({"progress": {"step": 8}})
+    told.append(load_newest(place, group))
+    if group.rank == 1:
+        place.path.write_bytes(b"damaged")
+    told.append(error(load_newest, place, group))
+    (folder / str(group.rank)).write_text("\\n".join(map(str, told)))
 """
 
 
 @pytest.mark.slow
-def test_sums_and_the_first_ones_values_reach_every_process(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(ALONE_IN_TWO)
+def test_sums_values_errors_and_the_newest_state_reach_every_process(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(IN_TWO)
     done = run_training(
         tmp_path / "script.py", tmp_path, module=TORCHRUN[:4],
         TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1", PYTHONPATH=os.getcwd(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    expected = f"2 {[torch.full((2, 2), 3.0), torch.tensor(10.0)]} 3.0"
-    assert [(tmp_path / rank).read_text() for rank in "01"] == [expected] * 2
+    node = platform.node()
+    expected = [
+        str([torch.full((2, 2), 3.0), torch.tensor(10.0)]),
+        str(math.pi),
+        "['a', 'b']",
+        "b",
+        "None",
+        f"DisagreementError: rank 1 on {node} differs from rank 0 on {node}: seed (2, not 1). "
+        "All must be the same",
+        "None",
+        "{'progress': {'step': 7}}",
+        "{'progress': {'step': 8}}",
+        f"ResumeError: {tmp_path / 'of-1' / 'state.pt'}: cannot be read: File is not a zip file. "
+        "Begin anew with --restart",
+    ]
+    for rank in "01":
+        assert (tmp_path / rank).read_text() == "\n".join(expected)
+
+
+def test_what_torchrun_may_start_again_does_not_begin_anew(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    state = tmp_path / ".model.run"
+    state.mkdir()
+    done = run_training(
+        "fit", "--recipe", "rnn", "--data", tmp_path / "names.txt", "--out", tmp_path / "model",
+        "--device", "cpu", "--restart", TORCHELASTIC_RUN_ID="run",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: --restart: torchrun may start the command again, which would forget what it has "
+        f"done since; remove {state} on every host instead\n"
+    )
+    assert state.exists()
 
 
 @pytest.mark.slow

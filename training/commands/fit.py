@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import torch.distributed as dist
 from tqdm import tqdm
 
 from models.errors import ConfigError
@@ -62,10 +62,9 @@ def _fit(options: argparse.Namespace) -> int:
         recipe = replace(recipe, method=replace(recipe.method, steps=options.steps))
     corpus = find_corpus(recipe.kind, options.data)
     _check_out(options.out)
+    if options.restart:
+        _forget(state_folder(options.out))
     with joined(options.device) as group:
-        if options.restart and group.rank == 0:
-            shutil.rmtree(state_folder(options.out), ignore_errors=True)
-        group.from_first(0.0, torch.device(options.device))  # no one reads it before
         bundled = bundle(
             options.recipe,
             recipe,
@@ -82,6 +81,15 @@ def _fit(options: argparse.Namespace) -> int:
         return 0
     print("stopped early: the checkpoint is the best so far; the same command goes on from there")
     return STOPPED
+
+
+def _forget(state: Path) -> None:
+    if dist.is_torchelastic_launched():
+        raise ConfigError(
+            "--restart: torchrun may start the command again, which would forget what it has "
+            f"done since; remove {state} on every host instead"
+        )
+    shutil.rmtree(state, ignore_errors=True)
 
 
 def _check_out(out: Path) -> None:
