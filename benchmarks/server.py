@@ -24,6 +24,12 @@ def free_port() -> int:
         return port
 
 
+def cpu_s(pid: int) -> float:
+    """Processor seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(frozen=True)
 class Server:
     """`python -m app`, started.
@@ -62,8 +68,14 @@ class Server:
     @property
     def cpu_s(self) -> float:
         """Processor seconds of the process so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.process.pid)
+
+    @property
+    def answered(self) -> int:
+        """How many requests for names it has answered with a 200 so far."""
+        lines = get(self.connect(), "/metrics").decode().splitlines()
+        given = 'namewright_requests_total{method="GET",route="/generate",status="200"} '
+        return sum(int(float(line.removeprefix(given))) for line in lines if line.startswith(given))
 
     def await_idle(self, limit_s: float) -> bool:
         """Wait until it uses next to no CPU: it has nothing to fill any more; or give up."""

@@ -9,6 +9,10 @@ if os.getenv("WRK_BODY") then
   wrk.headers["Content-Type"] = "application/json"
 end
 
+if os.getenv("WRK_IF_NONE_MATCH") then
+  wrk.headers["If-None-Match"] = os.getenv("WRK_IF_NONE_MATCH")
+end
+
 if seed then
   request = function()
     seed = seed + 1

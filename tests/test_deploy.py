@@ -73,6 +73,9 @@ def test_the_balancer_waits_longer_than_the_service_itself() -> None:
     assert waits["http-request"] > settings.receive_timeout_s
     assert waits["client"] > settings.send_timeout_s
     assert waits["server"] > settings.deadline_s
+    buffer = re.search(r"tune.bufsize (\d+)", balancer)
+    assert buffer
+    assert int(buffer[1]) >= settings.max_body_bytes + 16384  # a body, and a head
 
 
 def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> None:
