@@ -1,52 +1,48 @@
-"""The service on Ray Serve: an application of one deployment, whose replicas each are the service.
+"""The service on Ray Serve: one deployment, each of whose replicas is the whole service.
 
     set -a; . deploy/ray.env; set +a
     serve run deploy/ray_serve.yaml
 
-A replica answers HTTP itself, behind Serve's HAProxy (ray.env). Its settings are NAMEWRIGHT_
-variables like everywhere; how many there are and what they may use is Serve's to say
-(ray_serve.yaml).
+A replica answers HTTP itself, behind Serve's HAProxy (ray.env). Its settings are those of
+`python -m app`, but for addresses and workers: how many replicas there are, and what they may use,
+is said to Serve (ray_serve.yaml).
 """
 
-import logging
 import logging.config
 import os
 from contextlib import AsyncExitStack
 
+from pydantic import ValidationError
 from ray import serve
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import EngineStoppedError
+from app.command_line import settings_faults
 from app.logs import log_config
 from app.main import create_app
 from app.settings import Settings
 from app.startup import StartupError
 from app.tracing import tracer_provider, tracing_fault
 
+MAX_ONGOING_REQUESTS = 4096
+"""Of a replica, streams included: as many as HAProxy has connections. What is too much is for the
+engine to say, whose queue is shorter and whose refusals are the service's own."""
+
 _REQUEST_ID = b"x-request-id"
 
 logger = logging.getLogger("uvicorn.error")
 
 
-class _Service:
-    """The service as Serve is to call it, loaded already.
+class _Loaded:
+    """An application that has begun already, for Serve to call.
 
     Args:
-        settings: the service's.
+        app: it.
+        within: what it has begun within; left at the end.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.app = create_app(settings, traces=tracer_provider(os.environ))
-        self._within = AsyncExitStack()
-
-    async def load(self) -> None:
-        """Do what the lifespan begins with.
-
-        Raises:
-            NamewrightError: a checkpoint, or something else that is needed, is not in order.
-        """
-        await self._within.enter_async_context(self.app.router.lifespan_context(self.app))
+    def __init__(self, app: ASGIApp, within: AsyncExitStack) -> None:
+        self._app = app
+        self._within = within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, or the lifespan."""
@@ -55,47 +51,68 @@ class _Service:
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await self._within.aclose()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+            return await send({"type": "lifespan.shutdown.complete"})
 
-        async def send_once_named(message: Message) -> None:
-            # Serve gives every answer the id that it has read or drawn, and ours has the same.
-            if message["type"] == "http.response.start":
+        async def send_without_id(message: Message) -> None:
+            if message["type"] == "http.response.start":  # Serve adds the same id to every answer
                 headers = [each for each in message["headers"] if each[0] != _REQUEST_ID]
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self.app(scope, receive, send_once_named)
+        await self._app(scope, receive, send_without_id)
 
 
 class Names:
-    """A replica."""
+    """A replica.
+
+    Raises:
+        NamewrightError: a setting, a checkpoint or something else that is needed is not in order.
+    """
 
     async def __init__(self) -> None:
-        if fault := tracing_fault(os.environ):
-            raise StartupError(fault)
-        settings = Settings()
+        settings = _read_settings()
         logging.config.dictConfig(log_config(settings.log_format))
-        self._service = _Service(settings)
-        await self._service.load()
+        self._log_level = settings.log_level.upper()
+        logger.setLevel(self._log_level)
+        if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") != "1":
+            logger.warning("without deploy/ray.env: requests are lost with a replica that dies")
+        self._service = create_app(settings, traces=tracer_provider(os.environ))
+        # Here, where Serve tells why it failed; of an application's own start it tells only that.
+        self._within = AsyncExitStack()
+        lifespan = self._service.router.lifespan_context(self._service)
+        await self._within.enter_async_context(lifespan)
 
-    def __serve_build_asgi_app__(self) -> _Service:
+    def __serve_build_asgi_app__(self) -> ASGIApp:
         """What Serve is to call, once this is made."""
-        return self._service
+        return _Loaded(self._service, self._within)
 
     async def check_health(self) -> None:
-        """As `/livez`: Serve replaces a replica that fails.
+        """As `/livez`: Serve replaces a replica of which this fails, three times in a row.
 
         Raises:
             EngineStoppedError: it does not draw any more.
         """
-        self._service.app.state.engine.check_alive()
+        logger.setLevel(self._log_level)  # Serve has silenced uvicorn's, which is ours too
+        self._service.state.engine.check_alive()
+
+
+def _read_settings() -> Settings:
+    """Those of the environment.
+
+    Raises:
+        StartupError: one is out of range, or asks for what is not installed.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise StartupError("".join(settings_faults(error)).strip()) from None
+    if fault := tracing_fault(os.environ):
+        raise StartupError(fault)
+    return settings
 
 
 app = serve.deployment(
-    num_replicas=2,
-    max_ongoing_requests=4096,
-    ray_actor_options={"num_cpus": 1},
-    graceful_shutdown_timeout_s=20,
-    max_constructor_retry_count=3,
+    max_ongoing_requests=MAX_ONGOING_REQUESTS,
+    max_constructor_retry_count=3,  # of the first start; what is broken stays so
+    graceful_shutdown_timeout_s=20,  # as NAMEWRIGHT_SHUTDOWN_TIMEOUT_S
 )(serve.ingress()(Names)).bind()
