@@ -48,12 +48,14 @@ class Cluster:
     Attributes:
         process: `serve run`, which leads the session of all others.
         port: where HAProxy listens on 127.0.0.1.
+        stats_port: where it tells of itself.
         client: an HTTP client of it.
         log: what all have written to the terminal.
     """
 
     process: "subprocess.Popen[bytes]"
     port: int
+    stats_port: int
     client: httpx.Client
     log: Path
 
@@ -78,7 +80,7 @@ class Cluster:
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             replicas = [each for each in self.replicas if each.pid != without]
-            if len(replicas) == number and self._passes_to(replicas):
+            if len(replicas) == number == self._passed_to():
                 return replicas
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, f"{replicas}\n{self.log.read_text()}"
@@ -88,11 +90,13 @@ class Cluster:
         """A client that passes HAProxy by."""
         return client_at(replica.port)
 
-    def _passes_to(self, replicas: list[Replica]) -> bool:
-        """Whether HAProxy, as it is now, has heard of them all."""
-        text = "\n".join(self.log.read_text().rpartition("Got updated backend configs")[1:])
-        named = {int(port) for port in re.findall(r"'127\.0\.0\.1', port=(3\d{4})\)", text)}
-        return named == {each.port for each in replicas}
+    def _passed_to(self) -> int:
+        """How many replicas HAProxy passes requests on to."""
+        with suppress(httpx.TransportError), client_at(self.stats_port) as client:
+            rows = [row.split(",") for row in client.get("/stats;csv").text.splitlines()]
+            status = rows[0].index("status")
+            return sum("SERVE_REPLICA" in row[1] and row[status] == "UP" for row in rows[1:])
+        return 0
 
 
 def variables() -> dict[str, str]:
@@ -108,13 +112,14 @@ def client_at(port: int) -> httpx.Client:
 
 
 def launch(
-    folder: Path, port: int, deployment: dict[str, Any], **settings: object
+    folder: Path, port: int, stats_port: int, deployment: dict[str, Any], **settings: object
 ) -> "subprocess.Popen[bytes]":
     """Start `serve run deploy/ray_serve.yaml` with deploy/ray.env.
 
     Args:
         folder: of all that it writes; its path must be short.
         port: for HAProxy.
+        stats_port: likewise.
         deployment: in place of the file's `autoscaling_config`.
         settings: without their NAMEWRIGHT_, small by default as of other tests; in lower case,
             variables of Ray in place of the file's.
@@ -127,19 +132,21 @@ def launch(
     (folder / "serve.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     given = {"TREE_MEMORY_MB": 4, "POOL_NAMES": 0, "DEADLINE_S": 60} | settings
     inherited = {name: value for name, value in os.environ.items() if "RAY_" not in name}
+    haproxy = folder / "haproxy"
     environment = {
         **{name: value for name, value in inherited.items() if "NAMEWRIGHT_" not in name},
         **variables(),
         **{f"NAMEWRIGHT_{name}": str(each) for name, each in given.items() if name.isupper()},
         **{name.upper(): str(each) for name, each in given.items() if name.islower()},
+        "HOME": str(folder),  # for Ray's token
         "RAY_TMPDIR": str(folder),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy" / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "haproxy" / "admin.sock"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder / "haproxy"),
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "haproxy" / "state"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(haproxy / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(haproxy / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "state"),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(free_port()),
     }
     with (folder / "log").open("wb") as log:
@@ -167,11 +174,11 @@ def short_folder() -> Iterator[Path]:
 @contextmanager
 def deployed(number: int, deployment: dict[str, Any], **settings: object) -> Iterator[Cluster]:
     """The service on a Ray of its own, `number` replicas ready; nothing of it is left after."""
-    port = free_port()
+    port, stats_port = free_port(), free_port()
     with short_folder() as folder, client_at(port) as client:
-        process = launch(folder, port, deployment, **settings)
+        process = launch(folder, port, stats_port, deployment, **settings)
         try:
-            cluster = Cluster(process, port, client, folder / "log")
+            cluster = Cluster(process, port, stats_port, client, folder / "log")
             cluster.await_replicas(number)
             yield cluster
         except BaseException:

@@ -20,6 +20,9 @@ from tests.service.conftest import JSON, Service
 
 pytestmark = pytest.mark.ray
 
+Name = tuple[int, str]
+"""Its index and itself."""
+
 CONNECTIONS = 32
 KILLS = 3
 HELD_S = 0.3
@@ -74,12 +77,13 @@ def test_no_request_fails_when_replicas_are_killed_under_load_and_they_come_back
 def test_a_stream_that_is_cut_with_its_replica_goes_on_where_it_was(
     cluster: Cluster, plain: Service
 ) -> None:
-    path, number = "/generate/stream?seed=7&model=bigram", 200_000
+    number = 200_000
 
-    def read(client: httpx.Client, kill_after: int = 0, **more: int) -> list[tuple[int, str]]:
+    def read(client: httpx.Client, n: int, offset: int = 0, kill_after: int = 0) -> list[Name]:
         """The names of a stream, as far as it comes."""
-        found: list[tuple[int, str]] = []
-        with suppress(httpx.RemoteProtocolError), client.stream("GET", path, params=more) as got:
+        path = f"/generate/stream?seed=7&model=bigram&n={n}&offset={offset}"
+        found: list[Name] = []
+        with suppress(httpx.RemoteProtocolError), client.stream("GET", path) as got:
             for line in got.iter_lines():
                 told = json.loads(line)
                 if "index" in told:
@@ -89,12 +93,12 @@ def test_a_stream_that_is_cut_with_its_replica_goes_on_where_it_was(
                     os.kill(victim, signal.SIGKILL)
         return found
 
-    expected = read(plain.client, n=number)
+    expected = read(plain.client, number)
     assert len(expected) == number
     cluster.await_replicas(2)
-    begun = read(cluster.client, kill_after=10, n=number)
+    begun = read(cluster.client, number, kill_after=10)
     assert 10 <= len(begun) < number
-    going_on = read(cluster.client, offset=begun[-1][0] + 1, n=number - len(begun))
+    going_on = read(cluster.client, number - len(begun), offset=begun[-1][0] + 1)
     assert begun + going_on == expected
 
 
