@@ -66,10 +66,10 @@ class Names:
     """A replica.
 
     Raises:
-        NamewrightError: a setting, a checkpoint or something else that is needed is not in order.
+        StartupError: a setting is not in order.
     """
 
-    async def __init__(self) -> None:
+    def __init__(self) -> None:
         settings = _read_settings()
         logging.config.dictConfig(log_config(settings.log_format))
         self._log_level = settings.log_level.upper()
@@ -77,14 +77,20 @@ class Names:
         if os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") != "1":
             logger.warning("without deploy/ray.env: requests are lost with a replica that dies")
         self._service = create_app(settings, traces=tracer_provider(os.environ))
-        # Here, where Serve tells why it failed; of an application's own start it tells only that.
-        self._within = AsyncExitStack()
-        lifespan = self._service.router.lifespan_context(self._service)
-        await self._within.enter_async_context(lifespan)
 
-    def __serve_build_asgi_app__(self) -> ASGIApp:
-        """What Serve is to call, once this is made."""
-        return _Loaded(self._service, self._within)
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
+        """What Serve is to call, once this is made.
+
+        It is loaded here, where Serve tells why that failed: of the start that an application makes
+        by itself it tells only that it failed.
+
+        Raises:
+            NamewrightError: a checkpoint, or something else that is needed, is not in order.
+        """
+        within = AsyncExitStack()
+        lifespan = self._service.router.lifespan_context(self._service)
+        await within.enter_async_context(lifespan)
+        return _Loaded(self._service, within)
 
     async def check_health(self) -> None:
         """As `/livez`: Serve replaces a replica of which this fails, three times in a row.
@@ -105,7 +111,8 @@ def _read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        raise StartupError("".join(settings_faults(error)).strip()) from None
+        faults = (each.removeprefix("error: ").strip() for each in settings_faults(error))
+        raise StartupError("; ".join(faults)) from None
     if fault := tracing_fault(os.environ):
         raise StartupError(fault)
     return settings
