@@ -30,7 +30,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.server import ROOT, free_port
 
 START_LIMIT_S = 180
-REST_LIMIT_S = 60
+REST_LIMIT_S = 45
 CLIENTS = (1, 16, 64)
 REPLICA = "ray::ServeReplica:namewright:Names"
 SETTINGS = {"MODELS": "gru-ngram", "POOL_NAMES": "0", "LOG_LEVEL": "warning"}
