@@ -108,7 +108,7 @@ $(VENV)/dev.stamp: $(VENV)/serve.stamp
 	$(PIP_INSTALL) --editable '.[dev]'
 	touch $@
 
-# Half a gigabyte, of no use to other tests.
+# 320 MB, of no use to other tests.
 $(VENV)/ray.stamp: $(VENV)/dev.stamp
 	$(PIP_INSTALL) --editable '.[dev,ray]'
 	touch $@
