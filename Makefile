@@ -2,6 +2,7 @@
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
 # make audit   look for known vulnerabilities of what is pinned; part of both
 # make test-bulk  the proofs of bulk jobs that start workers, some minutes
+# make test-ray  the service on Ray Serve: replicas killed under load and more, some minutes
 # make lock    write the hashes of what the image installs (after constraints.txt has changed)
 # make sbom    list what the image holds, as CycloneDX, in build/sbom.cdx.json
 # make fuzz    ask for all that OpenAPI describes, and more (EXAMPLES=500 an operation)
@@ -26,20 +27,23 @@ ON_THREE = mlp cnn
 # For pip-audit: AUDIT='--ignore-vuln ID' where a vulnerability was looked at and is none here.
 AUDIT ?=
 
-.PHONY: serve test test-bulk check lint audit lock sbom fuzz faults bench bench-training train clean
+.PHONY: serve test test-bulk test-ray check lint audit lock sbom fuzz faults bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
 
 test: lint audit
-	$(PYTEST) -m "not slow and not cluster"
+	$(PYTEST) -m "not slow and not cluster and not ray"
 	$(BIN)/pytest -m slow
 
 check: lint audit
-	$(PYTEST) -m "not slow and not cluster"
+	$(PYTEST) -m "not slow and not cluster and not ray"
 
 test-bulk: $(VENV)/dev.stamp
 	$(BIN)/pytest -m cluster
+
+test-ray: $(VENV)/ray.stamp
+	$(BIN)/pytest -m ray
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -102,6 +106,11 @@ $(VENV)/serve.stamp: pyproject.toml constraints.txt
 
 $(VENV)/dev.stamp: $(VENV)/serve.stamp
 	$(PIP_INSTALL) --editable '.[dev]'
+	touch $@
+
+# 320 MB, of no use to other tests.
+$(VENV)/ray.stamp: $(VENV)/dev.stamp
+	$(PIP_INSTALL) --editable '.[dev,ray]'
 	touch $@
 
 $(VENV)/bench.stamp: $(VENV)/dev.stamp

@@ -91,6 +91,24 @@ def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> 
     assert not [name for name in arguments if f"| `{name}` |" not in told]
 
 
+def test_the_ingress_of_ray_has_the_limits_of_the_service() -> None:
+    text = (ROOT / "deploy" / "ray.env").read_text(encoding="utf-8")
+    given = dict(re.findall(r"^RAY_SERVE_(\w+)=(\d+)$", text, re.MULTILINE))
+    settings = Settings.model_fields
+    head = 16384
+    assert int(given["HAPROXY_TUNE_BUFSIZE"]) >= settings["max_body_bytes"].default + head
+    assert int(given["HAPROXY_TIMEOUT_SERVER_S"]) > settings["deadline_s"].default
+    assert int(given["HAPROXY_TIMEOUT_CLIENT_S"]) == settings["send_timeout_s"].default
+    assert int(given["DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"]) == settings["drain_s"].default
+
+
+def test_every_variable_of_ray_that_its_page_names_is_set() -> None:
+    text = (ROOT / "deploy" / "ray.env").read_text(encoding="utf-8")
+    named = re.findall(r"`(RAY_SERVE_\w+)`", (ROOT / "docs" / "ray.md").read_text(encoding="utf-8"))
+    assert named
+    assert not [name for name in named if f"\n{name}=" not in text]
+
+
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 @pytest.mark.parametrize(
     "arguments",
