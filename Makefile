@@ -1,7 +1,6 @@
 # make serve   the bundled models on :8000      make test    lint, types, every test
 # make check   lint, types, the quick tests     make bench   measure (see benchmarks/)
 # make audit   look for known vulnerabilities of what is pinned; part of both
-# make test-bulk  the proofs of bulk jobs that start workers, some minutes
 # make test-ray  the service on Ray Serve: replicas killed under load and more, some minutes
 # make lock    write the hashes of what the image installs (after constraints.txt has changed)
 # make sbom    list what the image holds, as CycloneDX, in build/sbom.cdx.json
@@ -27,20 +26,17 @@ ON_THREE = mlp cnn
 # For pip-audit: AUDIT='--ignore-vuln ID' where a vulnerability was looked at and is none here.
 AUDIT ?=
 
-.PHONY: serve test test-bulk test-ray check lint audit lock sbom fuzz faults bench bench-training train clean
+.PHONY: serve test test-ray check lint audit lock sbom fuzz faults bench bench-training train clean
 
 serve: $(VENV)/serve.stamp
 	$(BIN)/python -m app
 
 test: lint audit
-	$(PYTEST) -m "not slow and not cluster and not ray"
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m "not slow and not ray"
+	$(BIN)/pytest -m "slow and not ray"
 
 check: lint audit
-	$(PYTEST) -m "not slow and not cluster and not ray"
-
-test-bulk: $(VENV)/dev.stamp
-	$(BIN)/pytest -m cluster
+	$(PYTEST) -m "not slow and not ray"
 
 test-ray: $(VENV)/ray.stamp
 	$(BIN)/pytest -m ray

@@ -41,7 +41,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_names_are_those_that_the_service_gives(undisturbed: Path) -> None:
     rows = pq.read_table(undisturbed).to_pylist()  # the files that are no Parquet are passed over
     given = ("-n", len(rows), "--seed", 7, "--offset", 500, "--format", "csv")
@@ -52,7 +52,7 @@ def test_names_are_those_that_the_service_gives(undisturbed: Path) -> None:
     assert rows[-1]["index"] < 500 + COUNT
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_files_say_what_they_are_and_the_manifest_what_is_there(undisturbed: Path) -> None:
     manifest = json.loads((undisturbed / "_manifest.json").read_bytes())
     found = hashes(undisturbed)
@@ -73,7 +73,7 @@ def test_files_say_what_they_are_and_the_manifest_what_is_there(undisturbed: Pat
     assert manifest["rows"] == sum(entry["rows"] for entry in manifest["files"].values())
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_worker_killed_midway_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     process = start("bulk", "generate", *GIVEN, "--workers", 2, "--out", tmp_path / "names")
     begun(tmp_path / "names")
@@ -84,7 +84,7 @@ def test_a_worker_killed_midway_changes_nothing(undisturbed: Path, tmp_path: Pat
     assert hashes(tmp_path / "names") == hashes(undisturbed)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_run_killed_midway_is_completed_by_the_next(undisturbed: Path, tmp_path: Path) -> None:
     folder = tmp_path / "names"
     process = start("bulk", "generate", *GIVEN, "--workers", 2, "--out", folder)
@@ -100,7 +100,7 @@ def test_a_run_killed_midway_is_completed_by_the_next(undisturbed: Path, tmp_pat
     assert now.items() >= kept.items()
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_in_a_line_and_leaves_whole_files_alone(
     undisturbed: Path, tmp_path: Path, number: signal.Signals
@@ -117,7 +117,7 @@ def test_a_signal_stops_it_in_a_line_and_leaves_whole_files_alone(
     assert left.items() <= hashes(undisturbed).items()
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_files_that_are_damaged_or_missing_are_drawn_again(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -133,7 +133,7 @@ def test_files_that_are_damaged_or_missing_are_drawn_again(
     assert hashes(folder) == hashes(undisturbed)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_folder_of_another_job_is_refused(undisturbed: Path) -> None:
     before = hashes(undisturbed)
     status, told = finish(
@@ -144,7 +144,7 @@ def test_a_folder_of_another_job_is_refused(undisturbed: Path) -> None:
     assert hashes(undisturbed) == before
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
     given = ("--seed", 7, "--count", 500, "--shard", 100, "--workers", 1, "--out", tmp_path)
     complete("generate", *given)
@@ -183,7 +183,7 @@ def dask_cluster() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
             process.wait(LIMIT_S)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_the_workers_of_a_running_scheduler_make_the_same_files(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -192,7 +192,7 @@ def test_the_workers_of_a_running_scheduler_make_the_same_files(
     assert hashes(tmp_path / "names") == hashes(undisturbed)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_is_an_error_of_one_line_and_no_loss(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_scheduler_that_goes_away_is_an_error_of_one_line_and_no_loss(
     assert hashes(folder) == hashes(undisturbed)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_names(tmp_path: Path) -> None:
     def peak_bytes(count: int, shard: int) -> int:
         """Of the largest process at any time: of a worker, that is, or of the command."""

@@ -37,7 +37,7 @@ def undisturbed(lines: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_scores_are_those_of_the_model(undisturbed: Path) -> None:
     rows = pq.read_table(undisturbed).to_pylist()
     checkpoint = load_checkpoint(CHECKPOINTS / "bigram")
@@ -47,7 +47,7 @@ def test_scores_are_those_of_the_model(undisturbed: Path) -> None:
     assert [row["index"] for row in rows] == list(range(len(rows)))
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_the_job_knows_its_words_by_their_hash(undisturbed: Path, lines: Path) -> None:
     job = json.loads((undisturbed / "_job.json").read_bytes())
     assert job["kind"] == "score"
@@ -59,7 +59,7 @@ def test_the_job_knows_its_words_by_their_hash(undisturbed: Path, lines: Path) -
     assert b"namewright.seed" not in said
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_worker_and_then_the_run_killed_midway_change_nothing(
     undisturbed: Path, lines: Path, tmp_path: Path
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_worker_and_then_the_run_killed_midway_change_nothing(
     assert hashes(tmp_path / "out") == hashes(undisturbed)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_other_words_in_the_same_folder_are_refused(undisturbed: Path, tmp_path: Path) -> None:
     before = hashes(undisturbed)
     other = tmp_path / "other.txt"
