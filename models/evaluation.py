@@ -131,11 +131,14 @@ class Evaluator:
         due = needed >= ROWS // 2 or waited > (_PATIENCE if needed else _GROWTH_PATIENCE)
         return due and self._exact.busy > 0
 
-    def grow(self) -> None:
-        """A pass for the tree alone, which learns the likeliest prefixes that it lacks."""
+    def grow(self) -> Slots:
+        """A pass for the tree, which learns the likeliest prefixes that it lacks.
+
+        Returns:
+            The slots of names that can go on in the tree: those that are read for exactly read on.
+        """
         self._begin_growth()
-        if self._exact.busy:
-            self._advance_exact()
+        return self._advance_exact() if self._exact.busy else _NO_SLOTS
 
     def _begin_growth(self) -> None:
         """Let idle exact readers read for the tree alone."""

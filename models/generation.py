@@ -87,8 +87,8 @@ class Sampler:
             self._jobs.append(job)
 
     def grow(self) -> None:
-        """A pass for no one: the tree learns the likeliest prefixes that it lacks."""
-        self._evaluator.grow()
+        """A pass beside the jobs, if any: the tree learns the likeliest prefixes that it lacks."""
+        self._ready = np.concatenate([self._ready, self._evaluator.grow()])
 
     def remove(self, job: Job) -> None:
         """Forget a job that is under way; its rows are free again."""

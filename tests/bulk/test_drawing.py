@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.catalog import load_one
+from app.catalog import ServedModel, load_one
 from app.names_query import to_request
 from app.settings import Settings
 from bulk.drawing import draw_range
@@ -23,23 +23,30 @@ CONDITIONS: dict[str, dict[str, str]] = {
 }
 
 
+NET = load_one(Settings(), "gru")
+
+
 def request(**given: str) -> GenerationRequest:
     options = GenerateOptions.model_validate({"n": "1", "seed": "7", "out": "x"} | given)
     return to_request(options, SERVED)
 
 
-def drawn(wanted: GenerationRequest, first: int, count: int) -> list[tuple[int, str, str]]:
-    sampler = Sampler(SERVED.model, SERVED.checkpoint.vocabulary)
-    chunks = draw_range(sampler, SERVED, wanted, first, count)
+def drawn(
+    wanted: GenerationRequest, first: int, count: int, served: ServedModel = SERVED
+) -> list[tuple[int, str, str]]:
+    sampler = Sampler(served.model, served.checkpoint.vocabulary)
+    chunks = draw_range(sampler, served, wanted, first, count)
     return [(each.index, each.name, str(each.nll)) for names in chunks for each in names]
 
 
-def asked_for(wanted: GenerationRequest, first: int, count: int) -> list[tuple[int, str, str]]:
+def asked_for(
+    wanted: GenerationRequest, first: int, count: int, served: ServedModel = SERVED
+) -> list[tuple[int, str, str]]:
     """The same by requests as the service has them, one after the other."""
-    sampler = Sampler(SERVED.model, SERVED.checkpoint.vocabulary)
+    sampler = Sampler(served.model, served.checkpoint.vocabulary)
     found, offset = [], first
     while offset < first + count:
-        job: Job = SERVED.job(GenerationRequest(**vars(wanted) | {"n": 500, "offset": offset}))
+        job: Job = served.job(GenerationRequest(**vars(wanted) | {"n": 500, "offset": offset}))
         sampler.add(job)
         while not job.done:
             sampler.step()
@@ -53,6 +60,11 @@ def asked_for(wanted: GenerationRequest, first: int, count: int) -> list[tuple[i
 def test_a_range_has_the_names_of_the_stream(given: dict[str, str]) -> None:
     wanted = request(**given)
     assert drawn(wanted, 123, 11_000) == asked_for(wanted, 123, 11_000)
+
+
+def test_so_it_has_of_a_net_whose_tree_learns_meanwhile() -> None:
+    wanted = request()
+    assert drawn(wanted, 123, 12_000, NET) == asked_for(wanted, 123, 12_000, NET)
 
 
 @pytest.mark.parametrize("given", CONDITIONS.values(), ids=CONDITIONS)

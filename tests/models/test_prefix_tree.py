@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.context_table import ContextTable, fits
-from models.generation import Sampler
+from models.generation import Sampler, generate
 from models.growth import Growth
 from models.prefix_tree import NONE, ROOT, PrefixTree
 from models.request import GenerationRequest, Job
@@ -216,6 +216,26 @@ def test_growing_fills_the_tree_and_makes_way_for_requests(make_model, monkeypat
     while not job.done:
         sampler.step()
     assert (exactly(job.result()), job.result()) == again
+
+
+@each_architecture
+def test_growing_beside_jobs_loses_none_of_their_names(architecture, make_model):
+    served = make_model(architecture)
+    requests = [GenerationRequest(seed, n=1000, scores=False) for seed in range(2)]
+    expected = [generate(*served, request).names for request in requests]
+    sampler = Sampler(*served, 200_000)
+    jobs = [Job(request, *served) for request in requests]
+    for job in jobs:
+        sampler.add(job)
+    for _ in range(5_000):
+        if all(job.done for job in jobs):
+            break
+        sampler.step()
+        sampler.grow()
+    assert all(job.done for job in jobs)
+    assert [list(map(str, job.result().names)) for job in jobs] == [
+        list(map(str, names)) for names in expected
+    ]
 
 
 @each_architecture
