@@ -27,7 +27,7 @@ from benchmarks.machine import describe_machine
 
 RECIPES = ("gru", "cnn", "transformer")
 FILES = ("model.safetensors", "metrics.jsonl")
-ORPHAN_LIMIT_S = 20
+ORPHAN_LIMIT_S = 120
 
 
 @dataclass

@@ -63,15 +63,16 @@ def launch(log: Path, **environment: object) -> "subprocess.Popen[bytes]":
     Args:
         log: written anew.
         environment: each setting without its NAMEWRIGHT_; no others are inherited, and
-            TREE_MEMORY_MB and POOL_NAMES are small if not given, DEADLINE_S is long, and there
-            is neither a spare worker nor a time in which it is unready.
+            TREE_MEMORY_MB and POOL_NAMES are small if not given, DEADLINE_S and
+            RECEIVE_TIMEOUT_S are long, and there is neither a spare worker nor a time in which
+            it is unready.
     """
     inherited = {key: value for key, value in os.environ.items() if "NAMEWRIGHT_" not in key}
     # A tree and a pool of the default sizes are filled for minutes, on the cores that the
-    # tests need; and a slow machine is no failure.
+    # tests need; and a slow machine, on which a client may stand still, is no failure.
     settings = {
-        "TREE_MEMORY_MB": 4, "POOL_NAMES": 2000, "DEADLINE_S": 60, "SPARES": 0, "DRAIN_S": 0,
-        **environment,
+        "TREE_MEMORY_MB": 4, "POOL_NAMES": 2000, "DEADLINE_S": 60, "RECEIVE_TIMEOUT_S": 120,
+        "SPARES": 0, "DRAIN_S": 0, **environment,
     }  # fmt: skip
     given = {f"NAMEWRIGHT_{key}": str(value) for key, value in settings.items()}
     with log.open("wb") as stderr:
