@@ -12,12 +12,10 @@ It needs wrk, and redis-server for the last part.
 """
 
 import argparse
-import http.client
 import json
 import shutil
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 
 from benchmarks.load import wrk
@@ -57,65 +55,64 @@ KINDS = (
     Kind("gru-ngram, n=1000", "/generate?n=1000", seeded=True),
     Kind("transformer, n=10", "/generate?n=10&model=transformer", seeded=True),
 )
-
-
 COLD = Kind("gru-ngram, n=10, no tree", "/generate?n=10", seeded=True)
-LIMITED = Kind("score, limits in Redis", "/score?word=emma")
+UNLIMITED = Kind("bigram, score of a word", "/score?word=emma")
+LIMITED = Kind("the same, limits in Redis", "/score?word=emma")
 
 
 def measure(server: Server, kind: Kind, seconds: float) -> dict[str, float]:
     """Milliseconds of processor time and bytes of a request, and how many a second there were."""
-    connection = server.connect()
-    seed = "&seed=1" if kind.seeded else ""
-    size, etag = _size_and_etag(connection, kind.path + seed)
+    path = kind.path + "&seed=1" * kind.seeded
+    size, etag = _size_and_etag(server, path)
     if kind.known:
-        size = 0
+        size, _ = _size_and_etag(server, path, etag)
     before = server.cpu_s
     found = wrk(
         server.port, kind.path, seconds, CONNECTIONS,
-        first_seed=time.time_ns() % 10**9 if kind.seeded else None,
-        etag=etag if kind.known else "",
+        seeded=kind.seeded, etag=etag if kind.known else "",
     )  # fmt: skip
     used_s = server.cpu_s - before
-    if found["failed"]:
-        raise SystemExit(f"{kind.title}: {found['failed']:.0f} requests failed")
     return {
         "cpu_ms": 1e3 * used_s / found["requests"],
+        "requests": found["requests"],
         "requests_per_s": found["requests"] / found["seconds"],
         "cores": used_s / found["seconds"],
         "bytes": size,
     }
 
 
-def shared_limits(seconds: float) -> dict[str, float]:
-    """As `measure`, of a service that counts in a Redis; `redis_ms` is that one's own time."""
+def shared_limits(seconds: float) -> list[tuple[Kind, dict[str, float]]]:
+    """As `measure`, of services without limits and with them; `redis_ms` is Redis' own time."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         redis = subprocess.Popen(
             ["redis-server", "--port", str(port), "--dir", folder, "--save", ""],
             stdout=subprocess.DEVNULL,
         )
+        storage = f"redis://127.0.0.1:{port}"
+        limits = {"RATE_LIMIT": "1000000/second", "RATE_LIMIT_STORAGE": storage}
+        found = []
         try:
-            storage = f"redis://127.0.0.1:{port}"
-            limits = {"RATE_LIMIT": "1000000/second", "RATE_LIMIT_STORAGE": storage}
-            with serving(MODELS="bigram", DEFAULT_MODEL="bigram", **limits) as server:
-                server.first_answer("/score?word=emma")
-                server.await_idle(10)
-                before = cpu_s(redis.pid)
-                row = measure(server, LIMITED, seconds)
-                used_s = cpu_s(redis.pid) - before
-                row["redis_ms"] = 1e3 * used_s / (row["requests_per_s"] * seconds)
-                return row
+            for kind, settings in ((UNLIMITED, {}), (LIMITED, limits)):
+                with serving(MODELS="bigram", DEFAULT_MODEL="bigram", **settings) as server:
+                    server.first_answer(kind.path)
+                    server.await_idle(10)
+                    before = cpu_s(redis.pid)
+                    row = measure(server, kind, seconds)
+                    row["redis_ms"] = 1e3 * (cpu_s(redis.pid) - before) / row["requests"]
+                    found.append((kind, row))
         finally:
             redis.terminate()
             redis.wait()
+    return found
 
 
-def _size_and_etag(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
-    connection.request("GET", path)
+def _size_and_etag(server: Server, path: str, known: str = "") -> tuple[int, str]:
+    connection = server.connect()
+    connection.request("GET", path, headers={"If-None-Match": known} if known else {})
     response = connection.getresponse()
     body = response.read()
-    if response.status != 200:
+    if response.status != (304 if known else 200):
         raise SystemExit(f"{path}: {response.status} {body[:200]!r}")
     head = sum(len(name) + len(value) + 4 for name, value in response.getheaders())
     return head + len(body), response.headers.get("etag", "")
@@ -153,8 +150,9 @@ def main() -> None:
         results[COLD.title] = measure(server, COLD, options.seconds)
         tell(COLD, results[COLD.title])
     if shutil.which("redis-server"):
-        row = results[LIMITED.title] = shared_limits(options.seconds)
-        tell(LIMITED, row)
+        for kind, row in shared_limits(options.seconds):
+            results[kind.title] = row
+            tell(kind, row)
         redis_ms = row["redis_ms"]
         print(f"{'of that Redis':<26}{redis_ms:>8.3f}{1e3 / redis_ms:>8,.0f}/s")
     print(json.dumps({"benchmark": "cost", "machine": machine, "results": results}))

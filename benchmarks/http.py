@@ -13,7 +13,6 @@ import argparse
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import socket
 import statistics
@@ -28,6 +27,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.load import end_wrk, start_wrk
 from benchmarks.machine import describe_machine
 
 ROOT = Path(__file__).parent.parent
@@ -143,26 +143,14 @@ class Server:
 
 def wrk(server: Server, case: Case, concurrency: int, seconds: float) -> "subprocess.Popen[str]":
     """Start to send; nothing is warmed up by it."""
-    environment = os.environ | {"WRK_PATH": case.path}
-    if case.seeded:
-        environment["WRK_FIRST_SEED"] = str(time.time_ns() // 1000)
-    if case.body:
-        environment["WRK_BODY"] = case.body
-    return subprocess.Popen(
-        ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds:.0f}s", "--timeout", "120s",
-         "-s", str(Path(__file__).with_name("wrk.lua")), server.url(case.path)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
+    return start_wrk(
+        server.port, case.path, seconds, concurrency, seeded=case.seeded, body=case.body
+    )
 
 
 def figures(process: "subprocess.Popen[str]", case: Case) -> Figures:
     """What came of it."""
-    output, _ = process.communicate()
-    if process.returncode:
-        raise SystemExit(f"wrk failed on {case.title!r}")
-    found = json.loads(output.splitlines()[-1])
+    found = end_wrk(process)
     rate = found["requests"] / found["seconds"]
     return {
         "requests_per_s": rate,
@@ -270,8 +258,6 @@ def main() -> None:
     parser.add_argument("--tree-mb", type=int, default=64, help="for what our engine keeps")
     parser.add_argument("--warm", type=int, default=180, metavar="SECONDS", help="to fill it")
     options = parser.parse_args()
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave no server behind
     machine = describe_machine() | {
         name: version(name) for name in ("fastapi", "starlette", "uvicorn", "uvloop", "httptools")

@@ -15,39 +15,61 @@ from pathlib import Path
 _SCRIPT = Path(__file__).parent / "wrk.lua"
 
 
-def wrk(
+def start_wrk(
     port: int,
     path: str,
     seconds: float,
     connections: int,
-    first_seed: int | None = None,
+    *,
+    seeded: bool = False,
     etag: str = "",
-) -> dict[str, float]:
-    """What `wrk` found: each of so many connections asks again as soon as it is answered.
+    body: str = "",
+) -> "subprocess.Popen[str]":
+    """Let `wrk` ask, in so many connections, each again as soon as it is answered.
 
     Args:
         port: of 127.0.0.1.
         path: and query, which has others already where there are seeds.
         seconds: how long.
         connections: side by side.
-        first_seed: of seeds, of which no two are the same; None: without.
+        seeded: whether each request has a seed that no other has, in any run.
         etag: that the caller says it knows.
+        body: posted as JSON, if there is one.
 
-    Returns:
-        `requests`, `seconds`, `p50_ms`, `p99_ms`, `failed`.
+    Raises:
+        SystemExit: there is no wrk.
     """
     if not shutil.which("wrk"):
-        raise SystemExit("wrk is not installed")
-    given = {"WRK_PATH": path, "WRK_IF_NONE_MATCH": etag}
-    if first_seed is not None:
-        given["WRK_FIRST_SEED"] = str(first_seed)
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "-s", str(_SCRIPT),
-         f"http://127.0.0.1:{port}{path}"],
+        raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
+    first_seed = str(time.time_ns() // 1000) if seeded else ""
+    given = {
+        "WRK_PATH": path, "WRK_FIRST_SEED": first_seed, "WRK_IF_NONE_MATCH": etag, "WRK_BODY": body
+    }  # fmt: skip
+    return subprocess.Popen(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "120s", "--latency",
+         "-s", str(_SCRIPT), f"http://127.0.0.1:{port}{path}"],
         env=os.environ | {key: value for key, value in given.items() if value},
-        capture_output=True, text=True, check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )  # fmt: skip
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+
+
+def end_wrk(process: "subprocess.Popen[str]") -> dict[str, float]:
+    """What it found: `requests`, `seconds`, `p50_ms`, `p99_ms`, `failed`."""
+    output, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"wrk ended with status {process.returncode}")
+    found: dict[str, float] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def wrk(
+    port: int, path: str, seconds: float, connections: int, *, seeded: bool = False, etag: str = ""
+) -> dict[str, float]:
+    """As `start_wrk` and `end_wrk`; a request that fails ends the benchmark."""
+    found = end_wrk(start_wrk(port, path, seconds, connections, seeded=seeded, etag=etag))
+    if found["failed"]:
+        raise SystemExit(f"{path}: {found['failed']:.0f} requests failed")
     return found
 
 

@@ -11,7 +11,6 @@ It needs wrk.
 import argparse
 import asyncio
 import json
-import shutil
 import signal
 import socket
 import statistics
@@ -30,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.admission import Admission
 from app.connections import ProtocolFactory
 from app.limits import Limits
+from benchmarks.load import wrk
 from benchmarks.machine import describe_machine
 from benchmarks.server import free_port
 
@@ -91,15 +91,8 @@ def serving(kind: str) -> Iterator[int]:
 
 def requests_per_s(port: int, concurrency: int, seconds: int) -> float:
     """By wrk; a request that fails ends the benchmark."""
-    script = str(Path(__file__).with_name("wrk.lua"))
-    command = ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds}s", "-s", script]
-    output = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}/"], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    found = json.loads(output.splitlines()[-1])
-    if found["failed"]:
-        raise SystemExit(f"{found['failed']} requests failed")
-    return float(found["requests"] / found["seconds"])
+    found = wrk(port, "/", seconds, concurrency)
+    return found["requests"] / found["seconds"]
 
 
 def measure(ports: dict[str, int], seconds: int, rounds: int) -> Rates:
@@ -133,8 +126,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.serve:
         return serve(options.serve[0], int(options.serve[1]))
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
     machine = describe_machine() | {name: version(name) for name in ("uvicorn", "httptools")}
     print(machine)
     with serving("uvicorn") as theirs, serving("limited") as ours:

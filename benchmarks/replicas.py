@@ -66,7 +66,7 @@ def rates(servers: Sequence[Server], seconds: float) -> dict[int, float]:
     for count in COUNTS:
         with balancing(servers[:count]) as (port, balancer):
             before = cpu_s(balancer)
-            got = asked(port, seconds, CROWD * count)
+            got = wrk(port, PATH, seconds, CROWD * count, seeded=True)
             found[count] = got["requests"] / got["seconds"]
             times = found[count] / found[COUNTS[0]]
             own_ms = 1e3 * (cpu_s(balancer) - before) / got["requests"]
@@ -81,18 +81,10 @@ def rates(servers: Sequence[Server], seconds: float) -> dict[int, float]:
 def measured_service(server: Server, seconds: float) -> Service:
     """What a replica takes, for the model."""
     with balancing([server]) as (port, _):
-        alone, crowd = (asked(port, seconds, connections) for connections in (1, CROWD))
+        alone, crowd = (wrk(port, PATH, seconds, each, seeded=True) for each in (1, CROWD))
     alone_s, crowd_s = (each["seconds"] / each["requests"] for each in (alone, crowd))
     print(f"a request alone {1e3 * alone_s:.1f} ms, each of {CROWD} {1e3 * crowd_s:.1f} ms")
     return Service.measured(alone_s, crowd_s)
-
-
-def asked(port: int, seconds: float, connections: int) -> dict[str, float]:
-    """As `wrk`, with seeds that no one has asked for; all must be answered."""
-    got = wrk(port, PATH, seconds, connections, first_seed=time.time_ns() % 10**9)
-    if got["failed"]:
-        raise SystemExit(f"{got['failed']:.0f} requests failed")
-    return got
 
 
 def latencies(
