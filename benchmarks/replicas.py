@@ -20,14 +20,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.balancer import configuration
 from benchmarks.cores import limited
 from benchmarks.load import open_loop, wrk
 from benchmarks.machine import describe_machine
 from benchmarks.queueing import CROWD, Service, kept_share, percentile, waits, zipf
-from benchmarks.server import ROOT, Server, cpu_s, free_port, serving
+from benchmarks.server import Server, cpu_s, free_port, serving
 
-CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
-TEMPLATE = "server-template replica 32 replica:8000"
 COUNTS = (1, 2, 4)
 USED = (0.3, 0.5, 0.7)
 PATH = "/generate?n=10"
@@ -40,12 +39,11 @@ KEPT_S = 10
 def balancing(servers: Sequence[Server]) -> Iterator[tuple[int, int]]:
     """HAProxy in front of some servers; its port, and its process's id."""
     port = free_port()
-    lines = "\n    ".join(f"server r{each.port} 127.0.0.1:{each.port}" for each in servers)
-    text = CONFIGURATION.read_text(encoding="utf-8").replace(TEMPLATE, lines)
+    text = configuration(port, [each.port for each in servers])
     text = text.replace("max-age 60", f"max-age {KEPT_S}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "haproxy.cfg"
-        path.write_text(text.replace("bind :8000", f"bind 127.0.0.1:{port}"))
+        path.write_text(text)
         process = subprocess.Popen(["haproxy", "-db", "-f", path], stderr=subprocess.DEVNULL)
         try:
             time.sleep(3)  # until it has asked each whether it is ready

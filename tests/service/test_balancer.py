@@ -15,10 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import ROOT, Service, await_ready, free_port, kill, launch, serving
+from benchmarks.balancer import CONFIGURATION, configuration
+from tests.service.conftest import Service, await_ready, free_port, kill, launch, serving
 
-CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
-TEMPLATE = "server-template replica 32 replica:8000"
 SETTINGS = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
 CLIENTS = 8
 
@@ -42,11 +41,7 @@ class Balanced:
 def balancing(folder: Path, *ports: int) -> Iterator[httpx.Client]:
     """HAProxy as it is deployed, but for its port and for where its replicas are."""
     port = free_port()
-    servers = "\n    ".join(f"server r{each} 127.0.0.1:{each}" for each in ports)
-    text = CONFIGURATION.read_text(encoding="utf-8")
-    assert TEMPLATE in text
-    changed = text.replace(TEMPLATE, servers).replace("bind :8000", f"bind 127.0.0.1:{port}")
-    (folder / "haproxy.cfg").write_text(changed)
+    (folder / "haproxy.cfg").write_text(configuration(port, ports))
     log = folder / "haproxy.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
