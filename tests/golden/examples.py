@@ -179,7 +179,7 @@ class Refused:
 
 REFUSED = {
     401: Refused(Asked("generate", "GET", "/generate?seed=42"), {"API_KEYS": f"sha256:{'0' * 64}"}),
-    408: Refused(Asked("score_many", "POST", "/score"), unfinished=True),
+    408: Refused(Asked("score_many", "POST", "/score"), {"RECEIVE_TIMEOUT_S": 10}, unfinished=True),
     414: Refused(Asked("generate", "GET", "/generate?prefix=~"), padding=8192),
     429: Refused(
         Asked("generate", "GET", "/generate?seed=42"), {"RATE_LIMIT": "1/hour"}, again=True
