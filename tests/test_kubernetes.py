@@ -1,5 +1,6 @@
 """The manifests are what Kubernetes accepts, and speak of settings and ports that there are."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from app.settings import Settings
 ROOT = Path(__file__).parent.parent
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OURS = ["base", "metrics", "gpu"]
+DOCS = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
@@ -26,12 +28,24 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
     yield from yaml.safe_load_all(path.read_text(encoding="utf-8"))
 
 
-def built(name: str) -> list[dict[str, Any]]:
-    """What is applied of base or of an overlay."""
+def built(folder: Path) -> list[dict[str, Any]]:
+    """What is applied of a folder."""
     done = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERNETES / name)], capture_output=True, text=True, check=True
+        ["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture
+def documented(tmp_path: Path) -> list[dict[str, Any]]:
+    """What is applied of the overlay of docs/kubernetes.md, with all that it may have."""
+    first, keys = re.findall(r"```yaml\n(.+?)```", DOCS, re.DOTALL)
+    ours = os.path.relpath(KUBERNETES, tmp_path)
+    text = (first + keys).replace("github.com/you/namewright/deploy/kubernetes", ours)
+    text = text.replace("   # or a path", "").replace("# components:", "components:")
+    (tmp_path / "kustomization.yaml").write_text(text.replace("#   - ", "  - "))
+    return built(tmp_path)
 
 
 def one(resources: list[dict[str, Any]], kind: str, name: str = "namewright") -> dict[str, Any]:
@@ -58,7 +72,7 @@ def validate(resource: dict[str, Any]) -> None:
 @needs_kubectl
 @pytest.mark.parametrize("name", OURS)
 def test_what_is_applied_is_valid(name: str) -> None:
-    resources = built(name)
+    resources = built(KUBERNETES / name)
     assert len(resources) >= 5
     for resource in resources:
         validate(resource)
@@ -75,7 +89,7 @@ def test_the_parts_are_settings_of_ours_and_ports_that_there_are(path: Path) -> 
 @needs_kubectl
 @pytest.mark.parametrize("name", OURS)
 def test_a_pod_may_do_no_more_than_it_needs_and_has_the_time_to_end(name: str) -> None:
-    resources = built(name)
+    resources = built(KUBERNETES / name)
     pod = one(resources, "Deployment")["spec"]["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["runAsUser"] > 0
@@ -96,8 +110,28 @@ def test_a_pod_may_do_no_more_than_it_needs_and_has_the_time_to_end(name: str) -
 
 
 @needs_kubectl
+@pytest.mark.parametrize("name", OURS)
+def test_what_selects_pods_selects_ours_and_no_others(name: str) -> None:
+    # Without a selector a policy is for all pods of the namespace, and a budget for none.
+    resources = built(KUBERNETES / name)
+    deployment = one(resources, "Deployment")["spec"]
+    ours = {"app.kubernetes.io/name": "namewright"}
+    assert ours.items() <= deployment["template"]["metadata"]["labels"].items()
+    pod = deployment["template"]["spec"]
+    assert [
+        deployment["selector"]["matchLabels"],
+        one(resources, "Service")["spec"]["selector"],
+        one(resources, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        one(resources, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        *(each["labelSelector"]["matchLabels"] for each in pod["topologySpreadConstraints"]),
+    ] == [ours] * 6
+    target = one(resources, "HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
+    assert (target["kind"], target["name"]) == ("Deployment", "namewright")
+
+
+@needs_kubectl
 def test_replicas_follow_a_metric_of_ours_that_prometheus_is_let_read() -> None:
-    resources = built("metrics")
+    resources = built(KUBERNETES / "metrics")
     metrics = one(resources, "HorizontalPodAutoscaler")["spec"]["metrics"]
     assert [each["type"] for each in metrics] == ["Resource", "Pods"]
     assert f"`{metrics[1]['pods']['metric']['name']}`" in OPERATIONS
@@ -116,9 +150,31 @@ def test_replicas_follow_a_metric_of_ours_that_prometheus_is_let_read() -> None:
 
 @needs_kubectl
 def test_a_gpu_is_asked_for_and_waited_for() -> None:
-    resources = built("gpu")
+    resources = built(KUBERNETES / "gpu")
     ours = container(resources)
     assert ours["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert ours["image"] == "namewright:gpu"
     assert {"name": "NAMEWRIGHT_DEVICE", "value": "cuda"} in ours["env"]
     assert one(resources, "Deployment")["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+@needs_kubectl
+def test_the_documented_overlay_has_both_components_and_needs_keys(
+    documented: list[dict[str, Any]],
+) -> None:
+    for resource in documented:
+        validate(resource)
+        assert resource["metadata"]["namespace"] == "names"
+    assert one(documented, "ServiceMonitor")
+    ours = container(documented)
+    assert ours["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert ours["image"] == "registry.example.com/namewright:1.0"
+    (keys,) = (each for each in ours["env"] if each["name"] == "NAMEWRIGHT_API_KEYS")
+    assert keys["valueFrom"]["secretKeyRef"]["optional"] is False
+
+
+def test_every_documented_command_says_which_namespace() -> None:
+    commands = re.findall(r"kubectl (?!kustomize|create namespace|apply -k \.)(.+)", DOCS)
+    commands = [each for each in commands if not each.startswith("apply -k`")]
+    assert len(commands) >= 4
+    assert all(each.startswith("-n names ") for each in commands), commands
