@@ -218,7 +218,7 @@ def exchange(port: int, sent: bytes) -> bytes:
     Fails with TimeoutError where it keeps silent instead.
     """
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         try:
             connection.sendall(sent)
             while part := connection.recv(65536):

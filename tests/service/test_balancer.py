@@ -1,14 +1,16 @@
 """Replicas behind the balancer of docker-compose.yml: real HAProxy, real services."""
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +18,22 @@ import httpx
 import pytest
 
 from benchmarks.balancer import CONFIGURATION, configuration
-from tests.service.conftest import Service, await_ready, free_port, kill, launch, serving
+from tests.service.conftest import (
+    START_LIMIT_S,
+    Service,
+    assert_problem,
+    await_ready,
+    exchange,
+    free_port,
+    kill,
+    launch,
+    parse,
+    serving,
+)
 
 SETTINGS = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
 CLIENTS = 8
+JSON = {"Content-Type": "application/json"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
 
@@ -38,8 +52,14 @@ class Balanced:
 
 
 @contextmanager
-def balancing(folder: Path, *ports: int) -> Iterator[httpx.Client]:
-    """HAProxy as it is deployed, but for its port and for where its replicas are."""
+def balancing(folder: Path, *ports: int, ready: bool = True) -> Iterator[httpx.Client]:
+    """HAProxy as it is deployed, but for its port and for where its replicas are.
+
+    Args:
+        folder: for its files.
+        ports: of the replicas.
+        ready: whether to wait for an answer of one; else for any at all.
+    """
     port = free_port()
     (folder / "haproxy.cfg").write_text(configuration(port, ports))
     log = folder / "haproxy.log"
@@ -51,11 +71,25 @@ def balancing(folder: Path, *ports: int) -> Iterator[httpx.Client]:
     try:
         base_url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=base_url, timeout=60, trust_env=False) as client:
-            await_ready(client, process, log)
+            if ready:
+                await_ready(client, process, log)
+            else:
+                await_answer(client)
             yield client
     finally:
         kill(process.pid)
         process.wait()
+
+
+def await_answer(client: httpx.Client) -> None:
+    """Until something listens there, whatever it says."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        with suppress(httpx.ConnectError):
+            client.get("/livez")
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing listens")
 
 
 @contextmanager
@@ -121,6 +155,18 @@ def test_what_a_seed_gives_is_drawn_once(two: Balanced) -> None:
     assert sum(answered(each) for each in two.replicas) == before
 
 
+def test_every_answer_has_the_id_of_its_own_request(two: Balanced) -> None:
+    path = "/generate?n=5&seed=13&format=json"
+    for sent in ("one", "another"):
+        answer = two.client.get(path, headers={"X-Request-ID": sent})
+        assert answer.headers.get_list("x-request-id") == [sent]
+    assert "age" in answer.headers
+    drawn = [two.client.get(path, headers=each) for each in ({}, {}, {"X-Request-ID": "a b"})]
+    ids = [each.headers["x-request-id"] for each in drawn]
+    assert len({*ids, "one", "another", "a b"}) == 6
+    assert all(len(each) == 36 for each in ids)
+
+
 def test_what_is_drawn_anew_is_not_kept(two: Balanced) -> None:
     found = {two.client.get("/generate?n=5&format=json").text for _ in range(5)}
     assert len(found) == 5
@@ -141,22 +187,70 @@ def test_faults_come_as_the_service_tells_them(two: Balanced) -> None:
     assert through.headers["content-type"] == "application/problem+json"
 
 
+def test_what_the_balancer_itself_refuses_has_the_shape_of_the_service(tmp_path: Path) -> None:
+    with balancing(tmp_path, free_port(), ready=False) as client:
+        absent = client.get("/generate")
+        assert_problem(absent, 503)
+        assert int(absent.headers["retry-after"]) > 0
+
+
+@pytest.mark.slow
+def test_a_body_that_does_not_come_is_refused_in_the_shape_of_the_service(two: Balanced) -> None:
+    sent = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n{"
+    assert_problem(parse(exchange(two.client.base_url.port or 0, sent)), 408)
+
+
 def test_streams_come_through_as_they_are(two: Balanced) -> None:
     path = "/generate/stream?n=20000&seed=5"
     assert two.client.get(path).content == two.replicas[0].client.get(path).content
 
 
-@pytest.mark.slow
-def test_a_replica_that_is_killed_takes_no_request_with_it(tmp_path: Path) -> None:
+@contextmanager
+def one_to_be_killed(folder: Path) -> Iterator[tuple[Service, int, httpx.Client]]:
+    """A replica that stays, the process group of one that may be killed, and their balancer."""
     with ExitStack() as stack:
-        stays = stack.enter_context(serving(tmp_path / "stays", **SETTINGS))
+        stays = stack.enter_context(serving(folder / "stays", **SETTINGS))
         port = free_port()
-        dies = launch(tmp_path / "dies", PORT=port, **SETTINGS)
+        dies = launch(folder / "dies", PORT=port, **SETTINGS)
         stack.callback(dies.wait)
         stack.callback(kill, dies.pid)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as direct:
-            await_ready(direct, dies, tmp_path / "dies")
-        client = stack.enter_context(balancing(tmp_path, stays.port, port))
+            await_ready(direct, dies, folder / "dies")
+        yield stays, dies.pid, stack.enter_context(balancing(folder, stays.port, port))
+
+
+@pytest.mark.slow
+def test_bodies_that_come_slowly_are_put_again_to_another_replica(tmp_path: Path) -> None:
+    body = json.dumps({"words": ["a" * 64] * 1000}).encode()
+    head = b"POST /score HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+    head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with ExitStack() as stack:
+        stays, dies, client = stack.enter_context(one_to_be_killed(tmp_path))
+        address = ("127.0.0.1", client.base_url.port or 0)
+        connections = [
+            stack.enter_context(socket.create_connection(address, timeout=60))
+            for _ in range(CLIENTS)
+        ]
+        os.killpg(dies, signal.SIGSTOP)  # some of them are its, and it begins no answer
+        for connection in connections:
+            connection.sendall(head)
+        time.sleep(0.2)
+        for part in (body[:1000], body[1000:]):
+            for connection in connections:
+                connection.sendall(part)
+            time.sleep(0.1)
+        os.killpg(dies, signal.SIGKILL)
+        found = [parse(all_of(each)) for each in connections]
+        expected = stays.client.post("/score", content=body, headers=JSON)
+    assert expected.status_code == 200
+    assert [each.status_code for each in found] == [200] * CLIENTS
+    assert {each.content for each in found} == {expected.content}
+
+
+@pytest.mark.slow
+def test_a_replica_that_is_killed_takes_no_request_with_it(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        stays, dies, client = stack.enter_context(one_to_be_killed(tmp_path))
         expected = {seed: stays.client.get(asked(seed)).content for seed in range(50)}
         over = threading.Event()
 
@@ -172,7 +266,7 @@ def test_a_replica_that_is_killed_takes_no_request_with_it(tmp_path: Path) -> No
         with ThreadPoolExecutor(CLIENTS) as pool:
             asking = [pool.submit(ask, number) for number in range(CLIENTS)]
             time.sleep(2)
-            os.killpg(dies.pid, signal.SIGKILL)
+            os.killpg(dies, signal.SIGKILL)
             time.sleep(3)
             over.set()
         found = [each for future in asking for each in future.result()]
@@ -187,6 +281,14 @@ def test_who_asks_is_whose_connection_it_is_and_not_who_he_says(tmp_path: Path) 
             said = [{"X-Forwarded-For": f"192.0.2.{i}"} for i in range(4)]
             found = [client.get(asked(1), headers=each).status_code for each in said]
         assert found == [200, 200, 200, 429]
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What comes, until it is closed."""
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    return received
 
 
 def asked(seed: int) -> str:
