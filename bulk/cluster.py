@@ -7,6 +7,7 @@ many there are.
 
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -19,6 +20,7 @@ from distributed.utils import silence_logging_cmgr
 
 from bulk.errors import ShardError
 from bulk.shards import Shard
+from models.errors import ParameterError
 
 _UNDER_WAY = 512
 """Shards that the scheduler knows of; many times what workers do at once."""
@@ -74,9 +76,23 @@ def _told_of_deaths() -> Iterator[None]:
 
 @contextmanager
 def cluster_at(address: str) -> Iterator[Client]:
-    """The workers of a scheduler that is running; OSError where there is none."""
-    with silence_logging_cmgr(_SILENT), Client(address) as client:
+    """The workers of a scheduler that is running, as soon as there are any.
+
+    Raises:
+        ParameterError: it is no address, or one of TLS, and Dask has not been told the keys.
+        OSError: there is no scheduler.
+    """
+    with silence_logging_cmgr(_SILENT), _connected(address) as client:
+        if not client.scheduler_info()["workers"]:
+            sys.stderr.write(f"{address} has no workers; waiting for some\n")
         yield client
+
+
+def _connected(address: str) -> Client:
+    try:
+        return Client(address)
+    except (TypeError, ValueError) as error:
+        raise ParameterError("scheduler", f"cannot be used: {error}") from error
 
 
 def complete(

@@ -6,8 +6,9 @@ those of files that are not whole with a dot: what reads folders of Parquet pass
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ def claimed(folder: Path, job: Job) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / JOB
     if not path.exists():
-        if other := [each.name for each in folder.iterdir() if not each.match(_PARTIAL_JSON)]:
+        other = [each.name for each in folder.iterdir() if not each.match(_PARTIAL_JSON)]
+        if other and not path.exists():
             raise FolderError(f"{folder}: holds {min(other)} and no {JOB}; take an empty folder")
-        _write(path, job.about)
+        _describe(path, job)
     with path.open("r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,6 +83,17 @@ def _check(path: Path, data: bytes, job: Job) -> None:
         raise FolderError(f"{path}: not the description of a job: {error}") from error
     if differences:
         raise FolderError(f"{path.parent}: is of another job ({differences}); take an empty folder")
+
+
+def _describe(path: Path, job: Job) -> None:
+    """Write what the job is, unless another run comes first: the file that is there stays."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    write_synced(partial, to_json(job.about))
+    # Another run that has come first removes what looks left over.
+    with suppress(FileExistsError, FileNotFoundError):
+        os.link(partial, path)
+    partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """What workers are told: all that decides a job, as a text; they load the model themselves."""
 
 import json
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,7 +67,8 @@ def open_order(text: str) -> Opened:
     """Load what a job needs; once a process, however many shards it makes.
 
     Raises:
-        ShardError: the model here, or the list of unsafe words, is not the one that is wanted.
+        ShardError: the model here, the list of unsafe words, or the words are not those that are
+            wanted.
         NamewrightError: a checkpoint is not in order, say.
     """
     torch.set_num_threads(1)
@@ -82,14 +84,11 @@ def open_order(text: str) -> Opened:
         opened = Opened(Names(served, request, settings.tree_memory_mb << 20), job)
     else:
         scored = ScoreOptions.model_validate(given)
-        job = score_job(scored, served, wanted.request["n"], wanted.request["sha256"])
         words = open_words(Path(scored.words), scored.column)
+        job = score_job(scored, served, wanted.request["n"], words.sha256())
         opened = Opened(Scores(served, words, settings.tree_memory_mb << 20), job)
-    if job != wanted:
-        raise ShardError(
-            f"{settings.checkpoints / served.id}, or the list of unsafe words, is another one "
-            f"here: fingerprint {served.checkpoint.fingerprint}"
-        )
+    if differences := wanted.differences(job.about):
+        raise ShardError(f"on {platform.node()} it would be another job: {differences}")
     return opened
 
 

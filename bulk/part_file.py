@@ -7,7 +7,7 @@ says which rows of which job these are, so whether a file is whole can be told f
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from models.storage import sync_folder
 
+_GROUP = 100_000
+"""Rows of a group, about: the footer, which is in memory whole, has some bytes of each."""
 PARTIAL = ".part-*.partial"
 """Files that are being written; left behind only by who was killed."""
 
@@ -88,10 +90,25 @@ def _write(file: object, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -
         column_encoding={"index": "DELTA_BINARY_PACKED"},
         write_page_checksum=True,
     ) as writer:
-        for batch in batches:
-            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
-            rows += len(batch)
+        for group in _groups(batches):
+            writer.write_table(
+                pa.Table.from_batches(group).replace_schema_metadata(schema.metadata)
+            )
+            rows += sum(map(len, group))
     return rows
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Batches that make a group of rows each."""
+    group, rows = list[pa.RecordBatch](), 0
+    for batch in batches:
+        group.append(batch)
+        rows += len(batch)
+        if rows >= _GROUP:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def _sha256(path: Path) -> str:

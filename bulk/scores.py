@@ -72,7 +72,8 @@ class Scores:
     def _begin(self, words: list[str | None]) -> Scoring:
         given = [word or "" for word in words]
         scoring = Scoring(self._model, self._vocabulary, given, "word", lenient=True)
-        self._scorer.add(scoring)
+        if not scoring.done:  # of words that are all at fault there is nothing to score
+            self._scorer.add(scoring)
         return scoring
 
     def _finish(self, first: int, words: list[str | None], scoring: Scoring) -> pa.RecordBatch:

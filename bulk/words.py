@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bulk.errors import ShardError
 from bulk.shards import Shard, shards
 from models.errors import ParameterError
 
@@ -23,8 +24,15 @@ class Words(Protocol):
     def survey(self, size: int) -> tuple[str, list[Shard]]:
         """The sha256 of the file, and its words as shards of `size`."""
 
+    def sha256(self) -> str:
+        """That of the file alone."""
+
     def read(self, shard: Shard) -> Iterator[str | None]:
-        """The words of a shard; None for what is no text."""
+        """The words of a shard; None for what is no text.
+
+        Raises:
+            ShardError: at the end, if the file has changed since it was opened here.
+        """
 
 
 def open_words(path: Path, column: str) -> Words:
@@ -41,11 +49,29 @@ def open_words(path: Path, column: str) -> Words:
     return Column(path, column) if path.suffix == ".parquet" else Lines(path)
 
 
-class Lines:
-    """A word a line, in UTF-8; the last line may have no end, any may have a carriage return."""
+class _File:
+    """What both kinds have: a file that is to stay as it is."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._state = self._seen()
+
+    def sha256(self) -> str:
+        """As of any words."""
+        with self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _seen(self) -> tuple[int, int, int]:
+        found = self._path.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _check(self) -> None:
+        if self._seen() != self._state:
+            raise ShardError(f"{self._path} has changed meanwhile")
+
+
+class Lines(_File):
+    """A word a line, in UTF-8; the last line may have no end, any may have a carriage return."""
 
     def survey(self, size: int) -> tuple[str, list[Shard]]:
         """As of any words; the file is read once."""
@@ -68,30 +94,27 @@ class Lines:
         with self._path.open("rb") as file:
             file.seek(shard.begin)
             for line in islice(file, shard.count):
-                try:
-                    yield line.removesuffix(b"\n").removesuffix(b"\r").decode()
-                except UnicodeDecodeError:
-                    yield None
+                yield _text(line.removesuffix(b"\n").removesuffix(b"\r"))
+        self._check()
 
 
-class Column:
+class Column(_File):
     """A column of a file of Parquet."""
 
     def __init__(self, path: Path, column: str) -> None:
-        self._path, self._column = path, column
+        super().__init__(path)
+        self._column = column
         with self._open() as file:
             schema = file.schema_arrow
-            kind = schema.field(column).type if column in schema.names else None
+            kind = schema.field(column).type if schema.names.count(column) == 1 else None
         if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
             having = ", ".join(schema.names)
             raise ParameterError("column", f"is no column of text in {path}, which has {having}")
 
     def survey(self, size: int) -> tuple[str, list[Shard]]:
         """As of any words."""
-        with self._path.open("rb") as raw:
-            sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
         with self._open() as file:
-            return sha256, list(shards(0, file.metadata.num_rows, size))
+            return self.sha256(), list(shards(0, file.metadata.num_rows, size))
 
     def read(self, shard: Shard) -> Iterator[str | None]:
         """As of any words."""
@@ -105,12 +128,22 @@ class Column:
                 elif begin < shard.first + shard.count:
                     wanted.append(group)
             batches = file.iter_batches(10_000, wanted, [self._column])
-            values = (value for batch in batches for value in batch[0].to_pylist())
+            # As bytes: one cell that is no UTF-8 must not cost all the others.
+            cells = (cell for batch in batches for cell in batch[0].cast(pa.large_binary()))
             skipped = shard.first - before
-            yield from islice(values, skipped, skipped + shard.count)
+            for cell in islice(cells, skipped, skipped + shard.count):
+                yield None if (data := cell.as_py()) is None else _text(data)
+        self._check()
 
     def _open(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self._path)
         except pa.ArrowInvalid as error:
             raise ParameterError("words", f"{self._path}: {error}") from error
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None

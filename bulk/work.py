@@ -1,14 +1,18 @@
 """What a worker does: the file of a shard, unless it is there already."""
 
 from pathlib import Path
+from threading import Lock
 
 import pyarrow as pa
 
 from bulk.errors import ShardError
-from bulk.order import open_order
-from bulk.part_file import read_part, write_part
+from bulk.order import Opened, open_order
+from bulk.part_file import Written, read_part, write_part
 from bulk.shards import Shard
 from models.errors import NamewrightError
+
+_one_at_a_time = Lock()
+"""Workers of other people's clusters may have several threads; they share a sampler."""
 
 
 def make_part(
@@ -29,12 +33,16 @@ def make_part(
         ShardError: whatever was foreseen; other errors are bugs.
     """
     try:
-        opened, wanted = open_order(order), Shard(*shard)
-        path, about = Path(folder) / wanted.file, opened.job.footer(wanted)
-        written = read_part(path, opened.rows.schema, about) if path.exists() else None
-        if not written or sha256 not in (None, written.sha256):
-            rows = opened.rows.batches(wanted)
-            written = write_part(path, opened.rows.schema, about, rows)
+        with _one_at_a_time:
+            written = _part(open_order(order), Path(folder), Shard(*shard), sha256)
         return written.rows, written.sha256
     except (NamewrightError, OSError, pa.ArrowException) as error:
         raise ShardError(str(error)) from None
+
+
+def _part(opened: Opened, folder: Path, shard: Shard, sha256: str | None) -> Written:
+    path, about, schema = folder / shard.file, opened.job.footer(shard), opened.rows.schema
+    written = read_part(path, schema, about) if path.exists() else None
+    if not written or sha256 not in (None, written.sha256):
+        written = write_part(path, schema, about, opened.rows.batches(shard))
+    return written

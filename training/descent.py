@@ -230,8 +230,7 @@ class Trainer:
             }
         )
         progress.recent.clear()
-        if self._run.group.rank == 0:
-            self._run.report(progress.metrics[-1])
+        self._run.report(progress.metrics[-1])
         if dev_nll < progress.best_nll:
             progress.best_nll, progress.best_step = dev_nll, progress.step
             self._best = self._weights()

@@ -23,13 +23,15 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from models.errors import NamewrightError
+from models.errors import ConfigError, NamewrightError
 
 TIMEOUT = timedelta(minutes=2)
 """For which a process waits for another that does not answer: a host without power says nothing.
 
 The slowest host may be so much later than the fastest with what all do, an evaluation say.
 """
+
+_RENDEZVOUS = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 Value = TypeVar("Value")
 
@@ -94,19 +96,29 @@ def joined(device: str) -> Iterator[Group]:
         device: `cuda` talks over nccl, one GPU a process; `cpu` over gloo.
 
     Raises:
+        ConfigError: the environment has a part of what torchrun sets, or there are more processes
+            on this host than GPUs.
         LostProcessError: the others do not come.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield Group()
         return
+    if missing := [name for name in _RENDEZVOUS if not os.environ.get(name)]:
+        raise ConfigError(
+            f"WORLD_SIZE is set, and {', '.join(missing)} not: start it by torchrun, which sets "
+            "all, or unset WORLD_SIZE"
+        )
     local_rank = int(os.environ["LOCAL_RANK"])
     if device == "cuda":
+        if local_rank >= (count := torch.cuda.device_count()):
+            raise ConfigError(
+                f"a GPU for each process: there are {count} here; allowed: --nproc-per-node {count}"
+            )
         torch.cuda.set_device(local_rank)
     with _losses():
         dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Group(dist.get_rank(), size, local_rank)
+        yield Group(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
         dist.destroy_process_group()
 

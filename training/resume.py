@@ -10,6 +10,7 @@ disk does not matter: all go on from the newest state that any of them has.
 import io
 import os
 import pickle
+import platform
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from models.errors import NamewrightError
 from training.parallel import Group
@@ -62,7 +64,7 @@ class Place:
         except _DAMAGE as error:
             reason = (str(error) or type(error).__name__).splitlines()[0][:200]
             raise ResumeError(
-                f"{self.path}: cannot be read: {reason}. Begin anew with --restart"
+                f"{self.path}: cannot be read: {reason}. To begin anew, {self._remedy}"
             ) from error
         mine = dict(self.identity)
         if identity != mine:
@@ -74,10 +76,17 @@ class Place:
             )
             raise ResumeError(
                 f"{self.path}: belongs to another run; changed: {changed}. "
-                "Run it as it was, or begin anew with --restart"
+                f"Run it as it was, or, to begin anew, {self._remedy}"
             )
         found: dict[str, Any] = state
         return found
+
+    @property
+    def _remedy(self) -> str:
+        """Of several hosts the message comes from all, and --restart is refused on each."""
+        if dist.is_torchelastic_launched():
+            return f"remove {self.path.parent} on {platform.node()}"
+        return "say --restart"
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replace the saved state, atomically.

@@ -1,5 +1,6 @@
 """A folder is one job's, and one run's at a time."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from bulk.errors import FolderError
 from bulk.folder import JOB, MANIFEST, claimed, read_manifest, write_manifest
 from bulk.job import Job
 from bulk.part_file import Written
+from models.storage import write_synced
 
 REQUEST = {"seed": 7, "n": 100, "offset": 0, "model": "bigram", "fingerprint": "abc"}
 
@@ -77,6 +79,25 @@ def test_two_runs_cannot_be_at_work_at_once(tmp_path: Path) -> None:
     ):
         claim(tmp_path, job())
     claim(tmp_path, job())
+
+
+def test_of_two_runs_that_begin_at_once_one_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as first:
+
+        def late(path: Path, data: bytes) -> None:
+            monkeypatch.undo()
+            write_synced(path, data)
+            first.enter_context(claimed(tmp_path, job(seed=8)))  # as it was about to describe its
+
+        monkeypatch.setattr("bulk.folder.write_synced", late)
+        with pytest.raises(FolderError, match="another run is at work"):
+            claim(tmp_path, job())
+        assert b'"seed": 8' in (tmp_path / JOB).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [JOB]
+    with pytest.raises(FolderError, match="seed is 8 there, 7 here"):
+        claim(tmp_path, job())
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:

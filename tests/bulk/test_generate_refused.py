@@ -54,6 +54,15 @@ def test_an_error_is_one_line_that_names_the_option_and_nothing_is_written(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "tcp://[::1:3"])
+def test_a_scheduler_that_cannot_be_used_is_an_error_of_one_line(
+    run: Run, tmp_path: Path, address: str
+) -> None:
+    status, told = run("--seed", 7, "--count", 5, "--out", tmp_path / "o", "--scheduler", address)
+    assert (status, told.count("\n")) == (2, 1)
+    assert told.startswith("error: --scheduler: cannot be used: ")
+
+
 @pytest.mark.parametrize("missing", ["--seed", "--count", "--out"])
 def test_what_makes_a_job_must_be_said(run: Run, tmp_path: Path, missing: str) -> None:
     given = {"--seed": "7", "--count": "5", "--out": str(tmp_path / "names")}

@@ -54,6 +54,15 @@ def test_a_file_with_no_rows_is_whole(tmp_path: Path) -> None:
     assert read_part(tmp_path / "empty.parquet", SCHEMA, ABOUT) == written
 
 
+def test_groups_of_rows_are_large_however_few_come_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    write_part(path, SCHEMA, ABOUT, batches(210, 1000))
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    assert groups == [100_000, 100_000, 10_000]
+    assert pq.read_table(path)["index"].to_pylist() == list(range(210_000))
+
+
 def test_a_file_that_was_cut_anywhere_is_not_whole(tmp_path: Path) -> None:
     path, _ = write(tmp_path)
     data = path.read_bytes()

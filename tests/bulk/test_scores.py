@@ -1,17 +1,21 @@
 """Words of a file are scored as `/score` scores them, each at its place, whatever the shards."""
 
+import gc
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from app.catalog import load_one
 from app.settings import Settings
+from bulk.errors import ShardError
 from bulk.scores import Scores
 from bulk.shards import Shard
 from bulk.words import open_words
 from models.errors import ParameterError
+from models.score import Scoring
 from models.scoring import score
 
 SERVED = load_one(Settings(default_model="bigram"), None)
@@ -90,6 +94,35 @@ def test_a_word_that_cannot_be_scored_has_its_fault_and_the_others_their_score(
     assert faults[5] == "has 99 characters; allowed: 1 to 64"
 
 
+def test_a_cell_that_is_no_utf_8_costs_no_other(tmp_path: Path) -> None:
+    sizes, data = np.array([0, 4, 6, 12], np.int32), b"emma\xff\xfeolivia"
+    buffers = [None, pa.py_buffer(sizes), pa.py_buffer(data)]
+    path = tmp_path / "words.parquet"
+    pq.write_table(pa.table({"name": pa.Array.from_buffers(pa.string(), 3, buffers)}), path)
+    (batch,) = Scores(SERVED, open_words(path, "name"), 0).batches(Shard(0, 0, 3))
+    rows = batch.to_pylist()
+    assert [row["word"] for row in rows] == ["emma", None, "olivia"]
+    assert [row["fault"] for row in rows] == [None, "is no text in UTF-8", None]
+
+
+def test_of_words_that_are_all_at_fault_nothing_stays(tmp_path: Path) -> None:
+    words = open_words(text(tmp_path, b"E\n" * 30), "")
+    scores = Scores(SERVED, words, 0)
+    for shard in words.survey(10)[1]:
+        assert [len(batch) for batch in scores.batches(shard)] == [10]
+    gc.collect()
+    assert [each for each in gc.get_objects() if type(each) is Scoring] == []
+
+
+@pytest.mark.parametrize("now", [b"emma\n" * 5, b"emma\n" * 20, b"anna\n" * 10])
+def test_words_that_change_meanwhile_are_an_error(tmp_path: Path, now: bytes) -> None:
+    words = open_words(text(tmp_path, b"emma\n" * 10), "")
+    (shard,) = words.survey(10)[1]
+    text(tmp_path, now)
+    with pytest.raises(ShardError, match=r"words\.txt has changed meanwhile"):
+        list(Scores(SERVED, words, 0).batches(shard))
+
+
 def test_an_empty_cell_is_no_word(tmp_path: Path) -> None:
     words = open_words(table(tmp_path, ["emma", None]), "name")
     (batch,) = Scores(SERVED, words, 0).batches(Shard(0, 0, 2))
@@ -101,6 +134,9 @@ def test_a_file_of_parquet_without_such_a_column_is_refused(tmp_path: Path) -> N
     for column in ("nope", "other"):
         with pytest.raises(ParameterError, match=r"is no column of text in .* other, name"):
             open_words(path, column)
+    pq.write_table(pa.Table.from_arrays([pa.array(["emma"])] * 2, ["name", "name"]), path)
+    with pytest.raises(ParameterError, match="is no column of text in .* name, name"):
+        open_words(path, "name")
     path.write_bytes(b"no such thing")
     with pytest.raises(ParameterError, match="words: "):
         open_words(path, "name")

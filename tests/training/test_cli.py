@@ -88,7 +88,7 @@ def test_a_run_that_is_taken_up_with_other_settings_is_refused_until_it_is_begun
     done = run_training(*command)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {state}: cannot be read: ")
-    assert done.stderr.endswith("Begin anew with --restart\n")
+    assert done.stderr.endswith("To begin anew, say --restart\n")
     assert not (tmp_path / "gru").exists()
     assert run_training(*command, "--restart").returncode == 0
     assert not state.parent.exists()

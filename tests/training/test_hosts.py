@@ -109,6 +109,21 @@ def test_a_host_that_falls_silent_is_done_without_and_ends(
     assert not (b.folder / "model").exists()
 
 
+def test_a_host_that_is_asked_to_end_saves_and_the_other_goes_on(
+    hosts: list[Host], one: Checkpoint
+) -> None:
+    a, b = hosts
+    run, leaving = (host.launch("1:2", *STEPS) for host in hosts)
+    run.wait_until((b.folder / STATE).exists)
+    leaving.process.send_signal(signal.SIGTERM)
+    assert leaving.end() != 0
+    assert "does not answer" not in leaving.log  # it had time to stop with the others
+    run.wait_for("group_world_size=1")
+    assert run.end() == 0, run.log
+    assert run.log.count('"step": 25,') == 1
+    assert_same_but_for_rounding(a.folder / "model", one)
+
+
 def test_hosts_with_other_data_are_refused_on_both(hosts: list[Host]) -> None:
     a, b = hosts
     (b.folder / "names.txt").write_text("\n".join(NAMES[1:]))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from models.checkpoint import load_checkpoint
+from models.errors import ConfigError
 from tests.training.conftest import NAMES, run_training
 from training.parallel import Group, joined
 
@@ -65,6 +66,31 @@ def test_alone_a_group_does_nothing() -> None:
         assert [tensor.tolist() for tensor in tensors] == [[1.0, 1.0], [0.0, 0.0, 0.0]]
         assert group.from_rank(0, math.pi) == math.pi
         assert group.gather(math.pi) == [math.pi]
+
+
+def test_a_part_of_what_torchrun_sets_is_an_error_that_names_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MASTER_PORT", "29400")
+    with (
+        pytest.raises(ConfigError, match="RANK, LOCAL_RANK, MASTER_ADDR not: start it by torchrun"),
+        joined("cpu"),
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_what_is_counted_is_told_by_one_process(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    done = run_training(
+        "fit", "--recipe", "ngram", "--data", tmp_path / "names.txt", "--device", "cpu",
+        "--out", tmp_path / "model", module=TORCHRUN, TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('{"step"') == done.stdout.count("saved ") == 1
 
 
 IN_TWO = """
@@ -129,7 +155,7 @@ def test_sums_values_errors_and_the_newest_state_reach_every_process(tmp_path: P
         "{'progress': {'step': 7}}",
         "{'progress': {'step': 8}}",
         f"ResumeError: {tmp_path / 'of-1' / 'state.pt'}: cannot be read: File is not a zip file. "
-        "Begin anew with --restart",
+        f"To begin anew, remove {tmp_path / 'of-1'} on {node}",
     ]
     for rank in "01":
         assert (tmp_path / rank).read_text() == "\n".join(expected)

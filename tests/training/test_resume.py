@@ -108,7 +108,7 @@ def test_a_state_of_another_run_is_refused_and_kept(
         ResumeError, match=f"clean.pt: belongs to another run; changed: .*{said}"
     ) as e:
         fit_tiny(recipe, run, **change)
-    assert str(e.value).endswith("Run it as it was, or begin anew with --restart")
+    assert str(e.value).endswith("Run it as it was, or, to begin anew, say --restart")
     assert state.read_bytes() == before
 
 
@@ -142,7 +142,7 @@ def test_a_flipped_bit_anywhere_is_noticed_or_changes_nothing(tmp_path: Path) ->
             assert torch.equal(loaded["model"]["weight"], STATE["model"]["weight"])  # type: ignore[call-overload]
     assert len(refused) > 200
     for message in refused:
-        assert re.fullmatch(r".*state\.pt: cannot be read: .*Begin anew with --restart", message)
+        assert re.fullmatch(r".*state\.pt: cannot be read: .*To begin anew, say --restart", message)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_damaged_state_is_refused_with_the_remedy(data: bytes | str, tmp_path:
     else:
         place.path.write_bytes(data)  # type: ignore[arg-type]
     with pytest.raises(
-        ResumeError, match=r"state\.pt: cannot be read: .*Begin anew with --restart"
+        ResumeError, match=r"state\.pt: cannot be read: .*To begin anew, say --restart"
     ):
         place.load()
 

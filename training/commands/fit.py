@@ -20,8 +20,12 @@ from training.commands.printing import print_evaluation
 from training.corpus import SPLITS
 from training.parallel import joined
 from training.recipes import RECIPES, Descent, find_recipe
-from training.run import Run
+from training.run import Run, ignore
 from training.sources import find_corpus
+
+_STOPPED_EARLY = (
+    "stopped early: the checkpoint is the best so far; the same command goes on from there"
+)
 
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
@@ -72,15 +76,19 @@ def _fit(options: argparse.Namespace) -> int:
             options.out,
             splits=list(dict.fromkeys(options.split)),
             seed=options.seed,
-            run=Run(options.device, options.precision, group, report=_report),
+            run=Run(
+                options.device,
+                options.precision,
+                group,
+                report=_report if group.rank == 0 else ignore,
+            ),
         )
         if group.rank == 0:
             print_evaluation(bundled.evaluation)
             print(f"saved {options.out}")
-    if bundled.finished:
-        return 0
-    print("stopped early: the checkpoint is the best so far; the same command goes on from there")
-    return STOPPED
+            if not bundled.finished:
+                print(_STOPPED_EARLY)
+    return 0 if bundled.finished else STOPPED
 
 
 def _forget(state: Path) -> None:
