@@ -7,17 +7,21 @@ from benchmarks.server import ROOT
 CONFIGURATION = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
 _REPLICAS = "server-template replica 32 replica:8000"
 _PORT = "bind :8000"
+_KEPT = "max-age 60"
 
 
-def configuration(port: int, replicas: Iterable[int]) -> str:
-    """The file's text, but for where it listens and where its replicas are.
+def configuration(port: int, replicas: Iterable[int], kept_s: int = 60) -> str:
+    """The file's text, but for where it listens, where its replicas are, and what it keeps.
 
     Args:
         port: of 127.0.0.1, to listen on.
         replicas: the ports of 127.0.0.1 where they listen.
+        kept_s: seconds for which answers are kept at most.
     """
     text = CONFIGURATION.read_text(encoding="utf-8")
-    assert _REPLICAS in text
-    assert _PORT in text
     servers = "\n    ".join(f"server r{each} 127.0.0.1:{each}" for each in replicas)
-    return text.replace(_REPLICAS, servers).replace(_PORT, f"bind 127.0.0.1:{port}")
+    changes = {_REPLICAS: servers, _PORT: f"bind 127.0.0.1:{port}", _KEPT: f"max-age {kept_s}"}
+    for there, wanted in changes.items():
+        assert text.count(there) == 1
+        text = text.replace(there, wanted)
+    return text

@@ -45,6 +45,12 @@ class Service:
         each_s = max(0.0, (CROWD * crowd_s - alone_s) / (CROWD - 1))
         return cls(each_s, alone_s - each_s)
 
+    @property
+    def told(self) -> str:
+        """What `measured` had, as the options of this module."""
+        alone_s, crowd_s = self.each_s + self.pass_s, self.each_s + self.pass_s / CROWD
+        return f"--alone-ms {1e3 * alone_s:.1f} --crowd-ms {1e3 * crowd_s:.2f}"
+
 
 def waits(
     replicas: int,
@@ -119,11 +125,17 @@ def zipf(count: int) -> list[float]:
 def kept_share(likely: Sequence[float], per_s: float, age_s: float) -> float:
     """The share of requests that a cache answers, which keeps each answer for some seconds.
 
-    An answer that is asked for w times a second serves w * age_s others before it is too old.
+    An answer that is asked for w times a second serves w * age_s others before it is too old. The
+    cache has room for all: see `kept_answers`.
 
     Source: Jung, Berger and Balakrishnan, "Modeling TTL-based Internet caches", INFOCOM 2003.
     """
     return math.fsum(p * (m := p * per_s * age_s) / (1 + m) for p in likely)
+
+
+def kept_answers(likely: Sequence[float], per_s: float, age_s: float) -> float:
+    """How many answers such a cache has at a time, on average: each from when it was asked for."""
+    return math.fsum((m := p * per_s * age_s) / (1 + m) for p in likely)
 
 
 def main() -> None:
@@ -139,7 +151,7 @@ def main() -> None:
     likely = zipf(options.addresses)
     print(
         f"{'requests/s':>12}{'replicas':>10}{'GB':>8}{'Gbit/s':>8}{'p99 by chance':>15}"
-        f"{'fewest':>10}{'one lost':>10}{'kept 60 s':>11}{'a day':>7}"
+        f"{'fewest':>10}{'one lost':>10}{'kept 60 s':>11}{'answers':>10}{'a day':>7}"
     )
     results = {}
     for per_s in RATES:
@@ -157,12 +169,13 @@ def main() -> None:
             "memory_gb": replicas * options.memory_mb / 1e3,
             "gbit_per_s": per_s * options.bytes * 8 / 1e9,
             "kept_60_s": kept_share(likely, per_s, 60),
+            "answers_60_s": kept_answers(likely, per_s, 60),
             "kept_a_day": kept_share(likely, per_s, 86_400),
         } | {f"p99_{name}_ms": value for name, value in p99_ms.items()}
         print(
             f"{per_s:>12,}{replicas:>10,}{row['memory_gb']:>8,.1f}{row['gbit_per_s']:>8.2f}"
             f"{p99_ms['chance']:>12.1f} ms{p99_ms['fewest']:>7.1f} ms{p99_ms['lost']:>7.1f} ms"
-            f"{row['kept_60_s']:>11.0%}{row['kept_a_day']:>7.0%}",
+            f"{row['kept_60_s']:>11.0%}{row['answers_60_s']:>10,.0f}{row['kept_a_day']:>7.0%}",
             flush=True,
         )
     print(json.dumps({"benchmark": "queueing", "options": vars(options), "results": results}))
