@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +21,8 @@ from tests.service.conftest import free_port
 COUNT, SHARD = 120_000, 4_000
 GIVEN = ("--seed", 7, "--count", COUNT, "--shard", SHARD, "--offset", 500)
 """A job of 30 files: long enough that a kill comes in its midst."""
+
+WAITING = "{} has no workers; waiting for some\n"
 
 
 def begun(folder: Path) -> None:
@@ -157,38 +159,47 @@ def test_a_shard_that_fails_is_named(tmp_path: Path) -> None:
 
 
 @contextmanager
-def dask_cluster() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """A scheduler that has two workers: its address, and its process."""
-    address = f"tcp://127.0.0.1:{free_port()}"
+def dask(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process of a cluster."""
     inherited = {name: value for name, value in os.environ.items() if "NAMEWRIGHT_" not in name}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dask", *command, "--no-dashboard"],
-            cwd=ROOT,
-            env=inherited,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for command in (
-            ["scheduler", "--host", address, "--no-jupyter"],
-            ["worker", address, "--nworkers", "2", "--nthreads", "1"],
-        )
-    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dask", *command, "--no-dashboard"],
+        cwd=ROOT,
+        env=inherited,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
-        yield address, running[0]
+        yield process
     finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(LIMIT_S)
+        process.terminate()
+        process.wait(LIMIT_S)
+
+
+@contextmanager
+def dask_scheduler() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """One that has no workers: its address, and its process."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with dask("scheduler", "--host", address, "--no-jupyter") as process:
+        yield address, process
+
+
+def dask_workers(address: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """Two workers, of one thread each."""
+    return dask("worker", address, "--nworkers", "2", "--nthreads", "1")
 
 
 @pytest.mark.slow
 def test_the_workers_of_a_running_scheduler_make_the_same_files(
     undisturbed: Path, tmp_path: Path
 ) -> None:
-    with dask_cluster() as (address, _):
-        complete("generate", *GIVEN, "--scheduler", address, "--out", tmp_path / "names")
+    with dask_scheduler() as (address, _):
+        given = ("generate", *GIVEN, "--scheduler", address, "--out", tmp_path / "names")
+        process = start("bulk", *given)
+        assert process.stderr
+        assert process.stderr.readline() == WAITING.format(address)
+        with dask_workers(address):
+            assert finish(process)[0] == 0
     assert hashes(tmp_path / "names") == hashes(undisturbed)
 
 
@@ -197,11 +208,12 @@ def test_a_scheduler_that_goes_away_is_an_error_of_one_line_and_no_loss(
     undisturbed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "names"
-    with dask_cluster() as (address, scheduler):
+    with dask_scheduler() as (address, scheduler), dask_workers(address):
         process = start("bulk", "generate", *GIVEN, "--scheduler", address, "--out", folder)
         begun(folder)
         scheduler.kill()
         status, told = finish(process)
+    told = told.removeprefix(WAITING.format(address))  # workers may come later than the command
     assert status == 2
     assert told.startswith("error: part-")
     assert told.endswith("the scheduler has gone away\n")
