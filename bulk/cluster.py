@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Any
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, Security, as_completed
+from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.comm.core import CommClosedError
 from distributed.utils import silence_logging_cmgr
 
@@ -82,17 +83,24 @@ def cluster_at(address: str) -> Iterator[Client]:
         ParameterError: it is no address, or one of TLS, and Dask has not been told the keys.
         OSError: there is no scheduler.
     """
-    with silence_logging_cmgr(_SILENT), _connected(address) as client:
+    _check_address(address)
+    with silence_logging_cmgr(_SILENT), Client(address) as client:
         if not client.scheduler_info()["workers"]:
             sys.stderr.write(f"{address} has no workers; waiting for some\n")
         yield client
 
 
-def _connected(address: str) -> Client:
+def _check_address(address: str) -> None:
+    """Before there is a client: one that fails half made leaves threads and locks behind."""
+    scheme, place = parse_address(address)
     try:
-        return Client(address)
-    except (TypeError, ValueError) as error:
-        raise ParameterError("scheduler", f"cannot be used: {error}") from error
+        parse_host_port(place)
+    except ValueError as error:
+        raise ParameterError("scheduler", f"is no address: {error}") from error
+    if scheme == "tls" and not Security().get_connection_args("client")["ssl_context"]:
+        raise ParameterError(
+            "scheduler", "is one of TLS, and Dask is not told of keys: distributed.comm.tls"
+        )
 
 
 def complete(
