@@ -1,6 +1,5 @@
 """GET /compare on a real server."""
 
-import socket
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 from app.compare_schemas import CompareAnswer
 from tests.exact import bundled_ids
 from tests.service.conftest import Serve, assert_problem, get
+from tests.service.leaving import leave_under_way
 
 MODELS = bundled_ids("lines")
 ALONE = "/generate?model=bigram&n=1&seed=1"
@@ -156,17 +156,10 @@ def test_a_fault_of_one_model_leaves_no_work_of_the_others(serve: Serve) -> None
 
 
 def test_a_client_that_goes_away_gives_all_its_places_to_others(serve: Serve) -> None:
-    # A hundred names of exactly 15 characters of each: thousands of draws, for no one.
-    sent = b"GET /compare?n=100&min_length=15 HTTP/1.1\r\nHost: test\r\n\r\n"
     with serve(QUEUE_SIZE=3, MODELS="gru,rnn,transformer", DEFAULT_MODEL="gru") as service:
-        asked = "/generate?seed=1&n=1"
-        for _ in range(100):
-            with socket.create_connection(("127.0.0.1", service.port)) as connection:
-                connection.sendall(sent)
-                if service.client.get(asked).status_code == 503:  # it has every place
-                    break
-        else:
-            pytest.fail("it never had the places")
-        later = [service.client.get(asked).status_code for _ in range(100)]
+        probe = "/generate?seed=1&n=1"
+        # A hundred names of exactly 15 characters of each: thousands of draws, for no one.
+        leave_under_way(service, "/compare?n=100&min_length=15", probe)
+        later = [service.client.get(probe).status_code for _ in range(100)]
         assert later[-1] == 200
         compare(service.client, seed=1, n=1)

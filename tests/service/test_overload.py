@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import STOP_LIMIT_S, Serve, Service, assert_problem, members
+from tests.service.leaving import leave_under_way
 
 LONG = "/generate?model=transformer&seed=42&n=1000"
 SHORT = "/score?word=emma&model=bigram"
@@ -109,16 +110,9 @@ def test_two_workers_end_with_their_parent(serve: Serve) -> None:
 
 
 def test_a_client_that_goes_away_gives_its_place_to_others(serve: Serve) -> None:
-    # A thousand names of exactly 15 characters: thousands of draws, for no one.
-    sent = b"GET /generate?n=1000&min_length=15 HTTP/1.1\r\nHost: test\r\n\r\n"
     with serve(QUEUE_SIZE=1) as service:
-        for _ in range(100):
-            with socket.create_connection(("127.0.0.1", service.port)) as connection:
-                connection.sendall(sent)
-                if service.client.get(SHORT).status_code == 503:  # it has the only place
-                    break
-        else:
-            pytest.fail("it never had the place")
+        # A thousand names of exactly 15 characters: thousands of draws, for no one.
+        leave_under_way(service, "/generate?n=1000&min_length=15", SHORT)
         later = [service.client.get(SHORT).status_code for _ in range(100)]
         assert later[-1] == 200
 
