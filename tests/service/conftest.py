@@ -29,6 +29,8 @@ START_LIMIT_S = 60
 KEEPALIVE_S = 2.0
 """Clients let go of a connection before the server does, after 5 s, under their request."""
 STOP_LIMIT_S = 30
+PATIENCE_S = 60
+"""How long a test waits for bytes: a machine may stand still for half a minute."""
 PROBLEM_LIMIT_BYTES = 4096
 """An error is for reading, and must not multiply what a caller sends."""
 
@@ -146,7 +148,9 @@ def serving(log: Path, **environment: object) -> Iterator[Service]:
     base_url = f"http://127.0.0.1:{port}"
     try:
         limits = httpx.Limits(keepalive_expiry=KEEPALIVE_S)
-        with httpx.Client(base_url=base_url, timeout=60, trust_env=False, limits=limits) as client:
+        with httpx.Client(
+            base_url=base_url, timeout=PATIENCE_S, trust_env=False, limits=limits
+        ) as client:
             await_ready(client, process, log)
             yield Service(process, port, client, log)
     except BaseException:
@@ -218,7 +222,7 @@ def exchange(port: int, sent: bytes) -> bytes:
     Fails with TimeoutError where it keeps silent instead.
     """
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         try:
             connection.sendall(sent)
             while part := connection.recv(65536):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.main import create_app
 from app.settings import Settings
-from tests.service.conftest import JSON, Service, assert_problem, exchange, request
+from tests.service.conftest import JSON, PATIENCE_S, Service, assert_problem, exchange, request
 from tests.service.keyed import ALICE, BOB, bearer, entry
 from tests.service.openai_client import client_of, texts
 
@@ -78,7 +78,7 @@ def test_a_body_is_not_read_of_who_has_no_key(keyed: Service) -> None:
     for headers, status in ((bearer("wrong"), 401), (bearer(ALICE), 200)) * 3:
         assert keyed.client.post("/score", json=body, headers=headers).status_code == status
     length = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Length: 99999\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", keyed.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", keyed.port), timeout=PATIENCE_S) as connection:
         connection.sendall(length)  # and nothing more
         assert connection.recv(65536).startswith(b"HTTP/1.1 401")
 

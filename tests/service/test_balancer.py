@@ -19,6 +19,7 @@ import pytest
 
 from benchmarks.balancer import CONFIGURATION, configuration
 from tests.service.conftest import (
+    PATIENCE_S,
     START_LIMIT_S,
     Service,
     assert_problem,
@@ -70,7 +71,7 @@ def balancing(folder: Path, *ports: int, ready: bool = True) -> Iterator[httpx.C
         )  # fmt: skip
     try:
         base_url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base_url, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             if ready:
                 await_ready(client, process, log)
             else:
@@ -214,7 +215,9 @@ def one_to_be_killed(folder: Path) -> Iterator[tuple[Service, int, httpx.Client]
         dies = launch(folder / "dies", PORT=port, **SETTINGS)
         stack.callback(dies.wait)
         stack.callback(kill, dies.pid)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as direct:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
+        ) as direct:
             await_ready(direct, dies, folder / "dies")
         yield stays, dies.pid, stack.enter_context(balancing(folder, stays.port, port))
 
@@ -228,7 +231,7 @@ def test_bodies_that_come_slowly_are_put_again_to_another_replica(tmp_path: Path
         stays, dies, client = stack.enter_context(one_to_be_killed(tmp_path))
         address = ("127.0.0.1", client.base_url.port or 0)
         connections = [
-            stack.enter_context(socket.create_connection(address, timeout=60))
+            stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             for _ in range(CLIENTS)
         ]
         os.killpg(dies, signal.SIGSTOP)  # some of them are its, and it begins no answer

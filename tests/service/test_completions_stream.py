@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from app.completion_schemas import CompletionAnswer
-from tests.service.conftest import STOP_LIMIT_S, Serve, Service
+from tests.service.conftest import PATIENCE_S, STOP_LIMIT_S, Serve, Service
 from tests.service.openai_client import client_of
 
 KOREAN = "korean-gpt"
@@ -134,7 +134,9 @@ def test_a_client_that_leaves_a_stream_gives_its_place_to_others(serve: Serve) -
     body = json.dumps({"n": 1000, "max_tokens": 120, "stream": True}).encode()
     head = b"POST /v1/completions HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
     with serve(QUEUE_SIZE=1, **models) as service:
-        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+        with socket.create_connection(
+            ("127.0.0.1", service.port), timeout=PATIENCE_S
+        ) as connection:
             connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             assert connection.recv(12) == b"HTTP/1.1 200"
         for _ in range(100):

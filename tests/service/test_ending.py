@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.service.conftest import (
+    PATIENCE_S,
     ROOT,
     STOP_LIMIT_S,
     Serve,
@@ -78,8 +79,8 @@ def test_a_request_that_has_begun_to_come_is_answered_before_the_end(
 ) -> None:
     with (
         serve(WORKERS=workers, **ONE) as service,
-        socket.create_connection(("127.0.0.1", service.port), timeout=30) as first,
-        socket.create_connection(("127.0.0.1", service.port), timeout=30) as second,
+        socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as first,
+        socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as second,
     ):
         first.sendall(SLOW[:40])
         second.sendall(SLOW + b"%d\r\n\r\n" % len(WORDS) + WORDS[:4])
@@ -132,7 +133,7 @@ def test_a_second_signal_ends_it_at_once(
     process = launch(log, PORT=port, DRAIN_S=300, WORKERS=workers, **ONE)
     try:
         base_url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base_url, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             await_ready(client, process, log)
             process.send_signal(signal.SIGTERM)
             await_unready(client)

@@ -7,7 +7,7 @@ import pytest
 
 from app.schemas import GenerateAnswer
 from tests.exact import bundled_ids
-from tests.service.conftest import Serve
+from tests.service.conftest import PATIENCE_S, Serve
 
 MODELS = bundled_ids("lines")
 
@@ -239,5 +239,7 @@ def test_two_workers_with_two_threads_give_the_answers_of_one(
     with serve(WORKERS=2, THREADS=2) as other:
         for parameters, answer in zip(asked, before, strict=True):
             # A new connection each time: the kernel spreads them over the workers.
-            with httpx.Client(base_url=other.client.base_url, trust_env=False) as fresh:
+            with httpx.Client(
+                base_url=other.client.base_url, timeout=PATIENCE_S, trust_env=False
+            ) as fresh:
                 assert generate(fresh, **parameters) == answer

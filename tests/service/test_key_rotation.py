@@ -10,18 +10,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import Serve, Service
+from tests.service.conftest import PATIENCE_S, Serve, Service
 from tests.service.keyed import ALICE, ALONE, BOB, bearer, entry, replace
 
 STEADY = "nw_steady"
-PATIENCE_S = 30
 IN_A_ROW = 25
 """Answers alike, each over a connection of its own: so that each of two workers has given some."""
 
 
 def status(service: Service, key: str) -> int:
     """Of a request over a connection of its own."""
-    connection = HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE_S)
     with closing(connection):
         connection.request("GET", "/version", headers=bearer(key))
         return connection.getresponse().status
@@ -38,7 +37,7 @@ def ask_on(service: Service, enough: threading.Event) -> set[int]:
     """Ask with the key that stays until it is enough; the statuses that came."""
     seen = set()
     url = f"http://127.0.0.1:{service.port}/generate"
-    with httpx.Client(headers=bearer(STEADY), trust_env=False) as client:
+    with httpx.Client(headers=bearer(STEADY), timeout=PATIENCE_S, trust_env=False) as client:
         while not enough.is_set():
             seen.add(client.get(url).status_code)
     return seen

@@ -7,6 +7,7 @@ import pytest
 
 from app.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_URL_BYTES
 from tests.service.conftest import (
+    PATIENCE_S,
     Serve,
     Service,
     assert_problem,
@@ -31,7 +32,7 @@ def ask(service: Service, sent: bytes) -> httpx.Response:
 def ask_in_parts(service: Service, sent: bytes, size: int) -> httpx.Response:
     """The same, sent `size` bytes at a time."""
     received = b""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start in range(0, len(sent), size):
             connection.sendall(sent[start : start + size])

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.service.conftest import Service, assert_problem, exchange, parse
+from tests.service.conftest import PATIENCE_S, Service, assert_problem, exchange, parse
 
 GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
 LAST = GET + b"Connection: close\r\n\r\n"
@@ -138,7 +138,7 @@ def test_requests_of_all_kinds_are_answered_in_order_however_they_are_cut(
     chosen = random.Random(seed).choices(kinds, k=12)
     expected = [status for _, status in chosen] + [200]
     received = b""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in in_parts(b"".join(sent for sent, _ in chosen) + LAST, seed):
             connection.sendall(part)
@@ -155,7 +155,7 @@ def test_a_thousand_requests_at_once_are_answered_one_after_the_other(service: S
 
 def test_what_waited_is_answered_once(service: Service) -> None:
     received = b""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as connection:
         connection.sendall((GET + b"\r\n") * 3)  # one read, of which the last two wait
         while received.count(b'"alive"') < 3:
             received += connection.recv(65536)

@@ -10,18 +10,11 @@ from itertools import chain, repeat
 
 import pytest
 
-from tests.service.conftest import (
-    Service,
-    assert_problem,
-    exchange,
-    parse,
-)
+from tests.service.conftest import PATIENCE_S, Service, assert_problem, exchange, parse
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-PATIENCE_S = 20
-"""Of the tests: far more than the second that the service has."""
 
 
 def drip(port: int, first: bytes, drops: Iterator[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.service.conftest import ROOT, START_LIMIT_S, STOP_LIMIT_S, free_port
+from tests.service.conftest import PATIENCE_S, ROOT, START_LIMIT_S, STOP_LIMIT_S, free_port
 
 
 def test_every_line_is_json_and_has_the_id_of_its_request_and_no_query(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_every_line_is_json_and_has_the_id_of_its_request_and_no_query(tmp_path:
             assert process.poll() is None, events.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        with httpx.Client(base_url=base_url, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             client.get("/score?word=secret", headers={"X-Request-ID": "mine-1"})
             client.get("/no%0Awhere")
             drawn = client.get("/livez").headers["x-request-id"]

@@ -12,7 +12,16 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.service.conftest import ROOT, STOP_LIMIT_S, Serve, Service, free_port, launch, members
+from tests.service.conftest import (
+    PATIENCE_S,
+    ROOT,
+    STOP_LIMIT_S,
+    Serve,
+    Service,
+    free_port,
+    launch,
+    members,
+)
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -151,7 +160,9 @@ def test_workers_are_counted_together_and_one_that_dies_loses_nothing(serve: Ser
     with serve(MODELS="bigram", DEFAULT_MODEL="bigram", WORKERS=2, POOL_NAMES=0) as service:
 
         def get(path: str) -> httpx.Response:
-            with httpx.Client(base_url=service.client.base_url, trust_env=False) as fresh:
+            with httpx.Client(
+                base_url=service.client.base_url, timeout=PATIENCE_S, trust_env=False
+            ) as fresh:
                 return fresh.get(path)
 
         for seed in range(40):
@@ -167,7 +178,7 @@ def test_workers_are_counted_together_and_one_that_dies_loses_nothing(serve: Ser
             and b"resource_tracker" not in command
         )  # fmt: skip
         os.kill(victim, signal.SIGKILL)
-        fresh = httpx.Client(base_url=service.client.base_url, trust_env=False)
+        fresh = httpx.Client(base_url=service.client.base_url, timeout=PATIENCE_S, trust_env=False)
         with fresh:
             samples = until(
                 fresh, lambda s: value(s, "namewright_engine_queue_size") == 512, "/metrics"

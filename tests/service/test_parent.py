@@ -10,6 +10,7 @@ import pytest
 
 from tests.service import keyed
 from tests.service.conftest import (
+    PATIENCE_S,
     START_LIMIT_S,
     STOP_LIMIT_S,
     assert_nothing_left,
@@ -45,7 +46,9 @@ def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, ready: bool
         assert time.monotonic() < deadline
         time.sleep(0.05)
     if ready:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
+        ) as client:
             await_ready(client, process, log)
             assert client.get("/generate?n=1").status_code == 200
     process.kill()
@@ -58,7 +61,7 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_serves_on(tmp_path: 
     process = launch(log, PORT=port, **SETTINGS)
     try:
         base_url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base_url, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             await_ready(client, process, log)
         await_line(log, "listening on", 2)
         deadline = time.monotonic() + START_LIMIT_S
@@ -88,7 +91,7 @@ def test_a_spare_takes_the_place_of_a_worker_that_was_killed_and_gets_a_successo
     process = launch(log, PORT=port, **SETTINGS, SPARES=1)
     try:
         base_url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base_url, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             await_ready(client, process, log)
         for round_ in range(3):
             await_line(log, "Waiting for application startup", 3 + round_)
@@ -114,7 +117,7 @@ def test_a_replacement_that_cannot_start_ends_no_worker_that_serves(tmp_path: Pa
     process = launch(log, PORT=port, API_KEYS_FILE=keys, **SETTINGS)
     try:
         base_url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=base_url, trust_env=False) as client:
+        with httpx.Client(base_url=base_url, timeout=PATIENCE_S, trust_env=False) as client:
             await_ready(client, process, log)
         await_line(log, "listening on", 2)
         keys.write_text("not a hash\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import START_LIMIT_S, Serve, assert_problem, free_port
+from tests.service.conftest import PATIENCE_S, START_LIMIT_S, Serve, assert_problem, free_port
 from tests.service.keyed import ALICE, ALONE, BOB, bearer, entry
 
 QUOTA = {"RATE_LIMIT": "5/hour", "POOL_NAMES": 0}
@@ -82,7 +82,9 @@ def test_workers_share_a_quota_in_redis(serve: Serve, redis: str) -> None:
     with serve(**ALONE, **QUOTA, WORKERS=2, RATE_LIMIT_STORAGE=redis) as service:
         found: Counter[int] = Counter()
         for _ in range(20):  # a connection each, so that both workers are asked
-            with httpx.Client(base_url=service.client.base_url, trust_env=False) as fresh:
+            with httpx.Client(
+                base_url=service.client.base_url, timeout=PATIENCE_S, trust_env=False
+            ) as fresh:
                 found += statuses(fresh, 1)
         assert found == {200: 5, 429: 15}
 

@@ -12,6 +12,7 @@ import pytest
 from models.storage import write_folder
 from tests.exact import CHECKPOINTS
 from tests.service.conftest import (
+    PATIENCE_S,
     START_LIMIT_S,
     Serve,
     Service,
@@ -124,7 +125,9 @@ def test_no_request_is_lost_while_checkpoints_are_exchanged_and_each_has_one_mod
         answers: list[httpx.Response] = []
 
         def ask() -> None:
-            with httpx.Client(base_url=service.client.base_url, trust_env=False) as client:
+            with httpx.Client(
+                base_url=service.client.base_url, timeout=PATIENCE_S, trust_env=False
+            ) as client:
                 while not done.is_set():
                     answers.append(client.get(ASKED))
 
@@ -186,7 +189,9 @@ def test_sighup_while_it_starts_does_no_harm(tmp_path: Path, catalogue: Path, wo
     while b"-m\0app" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
         time.sleep(0.001)  # until it is that
     time.sleep(0.5)  # and has begun to run
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
+    ) as client:
         deadline = time.monotonic() + START_LIMIT_S
         while "listening on" not in log.read_text():
             assert time.monotonic() < deadline, log.read_text()

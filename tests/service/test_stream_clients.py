@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.conftest import STOP_LIMIT_S, Serve, Service
+from tests.service.conftest import PATIENCE_S, STOP_LIMIT_S, Serve, Service
 from tests.service.test_stream import (
     BIGRAM,
     SHORT,
@@ -21,7 +21,7 @@ def open_stream(service: Service, query: str = "") -> socket.socket:
     """A connection on which an endless stream has begun, of which a little was read."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.settimeout(20)
+    connection.settimeout(PATIENCE_S)
     connection.connect(("127.0.0.1", service.port))
     connection.sendall(f"GET /generate/stream?{query} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
     assert connection.recv(12) == b"HTTP/1.1 200"

@@ -17,6 +17,7 @@ import pytest
 
 from tests.service.collector import Collector, Span, collecting
 from tests.service.conftest import (
+    PATIENCE_S,
     ROOT,
     START_LIMIT_S,
     STOP_LIMIT_S,
@@ -136,7 +137,7 @@ def _ask(port: int, target: bytes, field: bytes) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
                 connection.sendall(
                     b"GET " + target + b" HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
                     + field + b"\r\n\r\n"

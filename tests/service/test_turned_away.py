@@ -8,7 +8,15 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from app.admission import FEWEST
-from tests.service.conftest import JSON, Service, assert_problem, parse, request, serving
+from tests.service.conftest import (
+    JSON,
+    PATIENCE_S,
+    Service,
+    assert_problem,
+    parse,
+    request,
+    serving,
+)
 from tests.service.keyed import ORIGIN
 from tests.service.test_metrics import scrape, value
 
@@ -41,7 +49,7 @@ def crowd(service: Service) -> Iterator[None]:
     with ExitStack() as within:
         while service.client.get("/generate?n=1").status_code == 200:
             address = ("127.0.0.1", service.port)
-            connection = within.enter_context(socket.create_connection(address, timeout=30))
+            connection = within.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             connection.sendall(LONG)
         yield
 
@@ -95,7 +103,7 @@ def test_a_client_that_wants_to_go_is_let_go(crowded: Service) -> None:
 
 def test_pipelined_requests_are_refused_in_order(crowded: Service) -> None:
     last = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    with socket.create_connection(("127.0.0.1", crowded.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", crowded.port), timeout=PATIENCE_S) as connection:
         connection.sendall(GET * 50 + GET.replace(b"/generate?n=1&seed=1", b"/livez") + last)
         received = b""
         while part := connection.recv(65536):
@@ -123,7 +131,7 @@ def test_who_sends_slowly_takes_no_ones_place(small: Service) -> None:
     with ExitStack() as within:
         for _ in range(2 * FEWEST):
             address = ("127.0.0.1", small.port)
-            connection = within.enter_context(socket.create_connection(address, timeout=30))
+            connection = within.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             connection.sendall(head + b"Content-Length: 9\r\n\r\n{")
         while value(scrape(small.client), "namewright_requests_under_way") <= 2 * FEWEST:
             pass
