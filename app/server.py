@@ -17,6 +17,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import FrameType
 from typing import cast
 
@@ -65,6 +66,7 @@ class Server(uvicorn.Server):
             log_config=log_config(settings.log_format),
             server_header=False,
             backlog=BACKLOG,
+            timeout_keep_alive=settings.keep_alive_s,
             timeout_graceful_shutdown=settings.shutdown_timeout_s,
             http=cast(type[asyncio.Protocol], protocols),  # it only calls it
             ws="none",
@@ -111,6 +113,8 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Within, signals have the effects that this module tells of."""
         loop, terminal = asyncio.get_running_loop(), Terminal()
+        # A signal may come in the midst of a request, whose id what it begins must not log.
+        context = copy_context()
 
         def end(number: int, frame: FrameType | None) -> None:
             del frame
@@ -119,13 +123,13 @@ class Server(uvicorn.Server):
                 os._exit(status_of(number))
             self._asked = True
             drain_s = self._drain_s if number == signal.SIGTERM else 0
-            loop.call_soon_threadsafe(self.end, drain_s)
+            loop.call_soon_threadsafe(self.end, drain_s, context=context)
 
         def hang_up(number: int, frame: FrameType | None) -> None:
             if terminal.closed:
                 end(number, frame)
             else:
-                loop.call_soon_threadsafe(self.reload)
+                loop.call_soon_threadsafe(self.reload, context=context)
 
         handlers = {signal.SIGINT: end, signal.SIGTERM: end, signal.SIGHUP: hang_up}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
