@@ -46,10 +46,13 @@ class Bundled:
         evaluation: nats per character, by split and part.
         finished: False if it was asked to stop; the checkpoint holds the best so far,
             and the same call goes on from there.
+        kept: whether the checkpoint that was there has stayed: it was asked to stop before the
+            first look at dev, and has nothing better.
     """
 
     evaluation: dict[str, Any]
     finished: bool
+    kept: bool
 
 
 def state_folder(out: Path) -> Path:
@@ -76,7 +79,7 @@ def bundle(
         name: the recipe's name, for the record.
         recipe: what to fit.
         corpus: on which; running text has but one split, whatever `splits` says.
-        out: the checkpoint's folder; replaced atomically.
+        out: the checkpoint's folder; replaced atomically, see `Bundled.kept`.
         splits: names of splits; the first one's model is the one that is kept,
             unless the recipe takes the whole corpus.
         seed: of initialisation, data order and dropout.
@@ -101,7 +104,8 @@ def bundle(
         whole_fit = fit(recipe, vocabulary, names, parts[0].dev, seed=seed)
         fitted = replace(whole_fit, metrics=fitted.metrics)
         evaluation["whole"] = evaluate(fitted.model, vocabulary, {"train": names})
-    if run.group.rank == 0:
+    kept = not finished and not fitted.metrics and out.exists()
+    if run.group.rank == 0 and not kept:
         record = _record(name, recipe, fitted, seed, "whole" if whole else parts[0].name)
         checkpoint = Checkpoint(
             architecture=recipe.architecture,
@@ -119,7 +123,7 @@ def bundle(
     run.group.from_rank(0, None)  # no host forgets the run while another may need it
     if finished and run.group.local_rank == 0:
         shutil.rmtree(state_folder(out), ignore_errors=True)
-    return Bundled(evaluation, finished)
+    return Bundled(evaluation, finished, kept)
 
 
 def _plan(

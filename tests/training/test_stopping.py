@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import pytest
 from models.checkpoint import load_checkpoint
 from tests.service.conftest import assert_nothing_left, kill, members
 from tests.training.conftest import NAMES, start_training
+from training.__main__ import main
 from training.stopping import Stop
 
 WAIT_S = 120
@@ -110,6 +112,20 @@ def test_a_run_is_stopped_just_as_well_while_its_worker_starts(folder: Path) -> 
 
     stop_after(folder, "early", worker_started, lambda pid: os.killpg(pid, signal.SIGINT))
     assert_goes_on_as_if_nothing_had_been(folder, "early")
+
+
+@pytest.mark.slow
+def test_before_the_first_look_a_checkpoint_that_is_there_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder / "served"
+    shutil.copytree(folder / "whole", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    monkeypatch.setattr(Stop, "__call__", lambda _: True)
+    given = ["fit", "--recipe", "gru", "--data", folder / "names.txt", "--out", out]
+    assert main([*map(str, given), "--device", "cpu"]) == 130
+    assert "the checkpoint that is there stays" in capsys.readouterr().out
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
 @pytest.mark.usefixtures("interruptible")

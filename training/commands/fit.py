@@ -27,6 +27,11 @@ _STOPPED_EARLY = (
     "stopped early: the checkpoint is the best so far; the same command goes on from there"
 )
 
+_STOPPED_AT_ONCE = (
+    "stopped before the first look at dev: the checkpoint that is there stays; the same command "
+    "goes on from there"
+)
+
 
 def add_parser(commands: Any, data: argparse.ArgumentParser) -> None:
     """Add the verb to the command line."""
@@ -85,9 +90,12 @@ def _fit(options: argparse.Namespace) -> int:
         )
         if group.rank == 0:
             print_evaluation(bundled.evaluation)
-            print(f"saved {options.out}")
-            if not bundled.finished:
-                print(_STOPPED_EARLY)
+            if bundled.kept:
+                print(_STOPPED_AT_ONCE)
+            else:
+                print(f"saved {options.out}")
+                if not bundled.finished:
+                    print(_STOPPED_EARLY)
     return 0 if bundled.finished else STOPPED
 
 
