@@ -23,8 +23,8 @@ from bulk.errors import ShardError
 from bulk.shards import Shard
 from models.errors import ParameterError
 
-_UNDER_WAY = 512
-"""Shards that the scheduler knows of; many times what workers do at once."""
+_UNDER_WAY = 4096
+"""Shards that the scheduler knows of: more than workers do at once, some kilobytes each."""
 _SILENT = logging.CRITICAL
 """What goes wrong is told once, by the command."""
 _CONFIG = {
@@ -41,7 +41,11 @@ _CONFIG = {
 
 @contextmanager
 def local_workers(count: int) -> Iterator[Client]:
-    """So many processes on this machine, each of one thread."""
+    """So many processes on this machine, each of one thread.
+
+    Raises:
+        ShardError: they cannot be started.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         # Ctrl-C reaches all of a terminal's processes. Workers inherit that it is blocked: this
@@ -55,6 +59,8 @@ def local_workers(count: int) -> Iterator[Client]:
                 dashboard_address=None,
                 silence_logs=_SILENT,
             )
+    except RuntimeError as error:  # Dask's, of whatever it was
+        raise ShardError(f"{count} workers cannot be started: {error}") from error
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     with cluster, Client(cluster) as client, _told_of_deaths():

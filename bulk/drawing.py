@@ -6,7 +6,7 @@ ones before it had.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from app.catalog import ServedModel
@@ -36,7 +36,7 @@ def range_request(request: GenerationRequest, first: int, count: int) -> RangeRe
 
 def draw_range(
     sampler: Sampler, served: ServedModel, request: GenerationRequest, first: int, count: int
-) -> Iterator[tuple[GeneratedName, ...]]:
+) -> Generator[tuple[GeneratedName, ...], None, None]:
     """The names at the indexes from `first` on, in order, some at a time.
 
     Args:

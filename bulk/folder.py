@@ -50,6 +50,17 @@ def claimed(folder: Path, job: Job) -> Iterator[None]:
             remove_leftovers(folder)
 
 
+def check_folder(folder: Path, job: Job) -> None:
+    """See that a folder is still this job's.
+
+    Raises:
+        FolderError: it is another job's by now.
+        OSError: it is gone.
+    """
+    path = folder / JOB
+    _check(path, path.read_bytes(), job)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what those who were killed have left half written."""
     for pattern in (PARTIAL, _PARTIAL_JSON):

@@ -1,6 +1,7 @@
 """The rows of a job that draws names: what a worker makes of a shard."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 import pyarrow as pa
 
@@ -34,10 +35,17 @@ class Names:
         self._sampler = Sampler(served.model, served.checkpoint.vocabulary, tree_bytes)
         self.schema = pa.schema([_INDEX, _NAME, *([_NLL] if request.scores else [])])
 
-    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+    def is_current(self) -> bool:
+        """Always: the model is in memory."""
+        return True
+
+    def batches(self, shard: Shard) -> Generator[pa.RecordBatch, None, None]:
         """The rows of a shard, some at a time: a row an index that gives a name."""
-        drawn = draw_range(self._sampler, self._served, self._request, shard.first, shard.count)
-        return (self._batch(names) for names in drawn)
+        with closing(
+            draw_range(self._sampler, self._served, self._request, shard.first, shard.count)
+        ) as drawn:
+            for names in drawn:
+                yield self._batch(names)
 
     def _batch(self, names: tuple[GeneratedName, ...]) -> pa.RecordBatch:
         columns = [[each.index for each in names], [each.name for each in names]]

@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +35,11 @@ class Rows(Protocol):
 
     schema: pa.Schema
 
-    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
-        """The rows of a shard, some at a time."""
+    def is_current(self) -> bool:
+        """Whether what they are made of is as it was when it was opened."""
+
+    def batches(self, shard: Shard) -> Generator[pa.RecordBatch, None, None]:
+        """The rows of a shard, some at a time; to be closed where not all are taken."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +62,25 @@ def write_order(settings: Settings, given: dict[str, str], job: Job) -> str:
     kept["models"] = ""  # which of them a worker would serve does not matter
     kept["checkpoints"] = str(settings.checkpoints.absolute())
     kept["unsafe_words"] = settings.unsafe_words and str(Path(settings.unsafe_words).absolute())
-    return json.dumps({"settings": kept, "given": given, "about": job.about}, sort_keys=True)
+    told = {"settings": kept, "given": given, "about": job.about, "pyarrow": pa.__version__}
+    return json.dumps(told, sort_keys=True)
 
 
-@lru_cache(maxsize=1)  # what its tree has learned serves all shards
+@lru_cache(maxsize=2)  # what its tree has learned serves all shards, also of two jobs in turn
 def open_order(text: str) -> Opened:
     """Load what a job needs; once a process, however many shards it makes.
 
     Raises:
         ShardError: the model here, the list of unsafe words, or the words are not those that are
-            wanted.
+            wanted, or pyarrow is another version, which may write the same rows as other bytes.
         NamewrightError: a checkpoint is not in order, say.
     """
     torch.set_num_threads(1)
     order = json.loads(text)
+    if (wanted_version := order["pyarrow"]) != pa.__version__:
+        raise ShardError(
+            f"{platform.node()} has pyarrow {pa.__version__}, the command {wanted_version}"
+        )
     settings = Settings(**order["settings"])
     wanted = Job(order["about"])
     given = order["given"]

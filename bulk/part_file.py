@@ -7,7 +7,7 @@ says which rows of which job these are, so whether a file is whole can be told f
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,11 @@ class Written:
 
 
 def write_part(
-    path: Path, schema: pa.Schema, about: Mapping[str, str], batches: Iterable[pa.RecordBatch]
+    path: Path,
+    schema: pa.Schema,
+    about: Mapping[str, str],
+    batches: Iterable[pa.RecordBatch],
+    check: Callable[[], None] = lambda: None,
 ) -> Written:
     """Write a file; one that was there is replaced.
 
@@ -45,6 +49,7 @@ def write_part(
         schema: of its rows.
         about: what its footer says beside.
         batches: its rows, which are never in memory all at once.
+        check: called before it gets its name; raises if it must not any more.
 
     Raises:
         OSError: the disk is full, say; nothing is left of it then.
@@ -56,6 +61,7 @@ def write_part(
             file.flush()
             os.fsync(file.fileno())
         sha256 = _sha256(partial)
+        check()
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -76,7 +82,7 @@ def read_part(path: Path, schema: pa.Schema, about: Mapping[str, str]) -> Writte
             if rows != file.metadata.num_rows:
                 return None
         return Written(rows, _sha256(path))
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):  # the last: of a name of a column
         return None
 
 
@@ -101,7 +107,7 @@ def _write(file: object, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -
 def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
     """Batches that make a group of rows each."""
     group, rows = list[pa.RecordBatch](), 0
-    for batch in batches:
+    for batch in filter(len, batches):
         group.append(batch)
         rows += len(batch)
         if rows >= _GROUP:

@@ -1,12 +1,12 @@
 """A job from its first file to its manifest, and what is told of how it ends."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple
 from pathlib import Path
 
+from dask.system import CPU_COUNT
 from distributed import Client
 from pydantic import ValidationError
 from tqdm import tqdm
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from app.command_line import fault_of
 from bulk.cluster import cluster_at, complete, local_workers
 from bulk.errors import ShardError
-from bulk.folder import claimed, read_manifest, write_manifest
+from bulk.folder import check_folder, claimed, read_manifest, write_manifest
 from bulk.job import Job
 from bulk.options import COUNT, WhereOptions
 from bulk.part_file import Written
@@ -73,13 +73,14 @@ def complete_job(options: WhereOptions, order: str, job: Job, shards: Sequence[S
                 _check_there(folder, shard)
                 files[shard.file] = Written(*made)
                 progress.update(shard.count)
+        check_folder(folder, job)
         rows = write_manifest(folder, dict(sorted(files.items())))
     sys.stderr.write(f"{options.out}: {rows} rows in {len(files)} files\n")
 
 
 def _workers(options: WhereOptions) -> AbstractContextManager[Client]:
     if options.scheduler is None:
-        return local_workers(options.workers or len(os.sched_getaffinity(0)))
+        return local_workers(options.workers or CPU_COUNT)
     return cluster_at(options.scheduler)
 
 

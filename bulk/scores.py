@@ -1,7 +1,7 @@
 """The rows of a job that scores words: what a worker makes of a shard."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from itertools import islice
 
 import pyarrow as pa
@@ -52,7 +52,11 @@ class Scores:
         self._sampler = Sampler(self._model, self._vocabulary, tree_bytes)
         self._scorer = Scorer(self._model, self._vocabulary, self._sampler.tree)
 
-    def batches(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+    def is_current(self) -> bool:
+        """Whether the words are as they were."""
+        return self._words.is_current()
+
+    def batches(self, shard: Shard) -> Generator[pa.RecordBatch, None, None]:
         """The rows of a shard, some at a time: a row a word."""
         words, index = self._words.read(shard), shard.first
         under_way: deque[_Taken] = deque()

@@ -1,6 +1,7 @@
 """Files of words: the lines of a text, or a column of Parquet, by ranges."""
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bulk.errors import ShardError
-from bulk.shards import Shard, shards
+from bulk.shards import MAX_SHARDS, Shard, shards
 from models.errors import ParameterError
 
 _BLOCK = 1 << 20
 _NEWLINE = 10
+_ROWS = 10_000
+"""Of Parquet, at a time."""
 
 
 class Words(Protocol):
@@ -26,6 +29,9 @@ class Words(Protocol):
 
     def sha256(self) -> str:
         """That of the file alone."""
+
+    def is_current(self) -> bool:
+        """Whether the file is as it was when it was opened here, as far as the system tells."""
 
     def read(self, shard: Shard) -> Iterator[str | None]:
         """The words of a shard; None for what is no text.
@@ -43,7 +49,8 @@ def open_words(path: Path, column: str) -> Words:
         column: of Parquet.
 
     Raises:
-        ParameterError: there is no such column, or it holds no text.
+        ParameterError: there is no such column, or it holds no text; or it is no regular file,
+            which each worker could read for itself.
         OSError: there is no such file.
     """
     return Column(path, column) if path.suffix == ".parquet" else Lines(path)
@@ -53,6 +60,8 @@ class _File:
     """What both kinds have: a file that is to stay as it is."""
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise ParameterError("words", f"{path} is no regular file")
         self._path = path
         self._state = self._seen()
 
@@ -61,28 +70,40 @@ class _File:
         with self._path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def is_current(self) -> bool:
+        """As of any words."""
+        return self._path.exists() and self._seen() == self._state
+
     def _seen(self) -> tuple[int, int, int]:
         found = self._path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _check(self) -> None:
-        if self._seen() != self._state:
+        if not self.is_current():
             raise ShardError(f"{self._path} has changed meanwhile")
 
 
 class Lines(_File):
-    """A word a line, in UTF-8; the last line may have no end, any may have a carriage return."""
+    """A word a line, in UTF-8.
+
+    The last line may have no end, any may have a carriage return, and the first a byte order mark.
+    """
 
     def survey(self, size: int) -> tuple[str, list[Shard]]:
         """As of any words; the file is read once."""
-        sha256, lines, read, last = hashlib.sha256(), 0, 0, _NEWLINE
-        begins = [0]  # of the lines that begin a shard
+        sha256, lines, last = hashlib.sha256(), 0, _NEWLINE
         with self._path.open("rb") as file:
+            mark = file.read(len(BOM_UTF8))
+            read = len(BOM_UTF8) if mark == BOM_UTF8 else 0
+            sha256.update(mark[:read])
+            file.seek(read)
+            begins = [read]  # of the lines that begin a shard
             while block := file.read(_BLOCK):
                 sha256.update(block)
                 ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
-                chosen = ends[(lines + np.arange(1, len(ends) + 1)) % size == 0]
-                begins += (read + 1 + chosen).tolist()
+                if len(begins) <= MAX_SHARDS:  # else they are too many, which is told at the end
+                    chosen = ends[(lines + np.arange(1, len(ends) + 1)) % size == 0]
+                    begins += (read + 1 + chosen).tolist()
                 lines, read, last = lines + len(ends), read + len(block), block[-1]
         lines += last != _NEWLINE
         cut = shards(0, lines, size)
@@ -127,12 +148,15 @@ class Column(_File):
                     before = end
                 elif begin < shard.first + shard.count:
                     wanted.append(group)
-            batches = file.iter_batches(10_000, wanted, [self._column])
-            # As bytes: one cell that is no UTF-8 must not cost all the others.
-            cells = (cell for batch in batches for cell in batch[0].cast(pa.large_binary()))
-            skipped = shard.first - before
-            for cell in islice(cells, skipped, skipped + shard.count):
-                yield None if (data := cell.as_py()) is None else _text(data)
+            skip, left = shard.first - before, shard.count
+            for batch in file.iter_batches(_ROWS, wanted, [self._column]):
+                cells = batch[0].slice(skip, left)
+                skip, left = max(0, skip - len(batch)), left - len(cells)
+                # As bytes: one cell that is no UTF-8 must not cost all the others.
+                for cell in cells.cast(pa.large_binary()):
+                    yield None if (data := cell.as_py()) is None else _text(data)
+                if not left:
+                    break
         self._check()
 
     def _open(self) -> pq.ParquetFile:

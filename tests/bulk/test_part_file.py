@@ -82,6 +82,26 @@ def test_a_flipped_bit_in_a_page_is_noticed(tmp_path: Path) -> None:
         data[place] ^= 1
 
 
+def test_damage_anywhere_in_the_footer_is_no_crash(tmp_path: Path) -> None:
+    path, written = write(tmp_path)
+    data = bytearray(path.read_bytes())
+    footer = int.from_bytes(data[-8:-4], "little")
+    for place in range(len(data) - footer - 8, len(data)):
+        for bit in (1, 128):
+            data[place] ^= bit
+            path.write_bytes(data)
+            found = read_part(path, SCHEMA, ABOUT)
+            assert found is None or found.rows == written.rows
+            data[place] ^= bit
+
+
+def test_batches_without_rows_change_nothing(tmp_path: Path) -> None:
+    _, written = write(tmp_path)
+    empty = pa.record_batch([pa.array([], pa.uint64()), pa.array([], pa.string())], schema=SCHEMA)
+    more = (each for batch in batches() for each in (empty, batch, empty))
+    assert write_part(tmp_path / "other.parquet", SCHEMA, ABOUT, more) == written
+
+
 def test_a_file_of_other_rows_or_of_another_job_is_not_taken(tmp_path: Path) -> None:
     path, _ = write(tmp_path)
     assert read_part(path, SCHEMA, ABOUT | {"namewright.seed": "8"}) is None

@@ -1,6 +1,7 @@
 """Words of a file are scored as `/score` scores them, each at its place, whatever the shards."""
 
 import gc
+import os
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,26 @@ def test_shards_of_any_size_have_every_word_once(tmp_path: Path, kind: str, size
 def test_lines_are_found_beyond_the_first_block(tmp_path: Path) -> None:
     words = [f"{i:x}" for i in range(400_000)]  # more than 2 MiB
     assert read(text(tmp_path, "\n".join(words).encode()), 70_001) == list(enumerate(words))
+
+
+@pytest.mark.parametrize("size", [1, 2, 10])
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path, size: int) -> None:
+    for end in (b"", b"\n"):
+        data = b"\xef\xbb\xbfemma\nanna\nella" + end
+        assert read(text(tmp_path, data), size) == list(enumerate(["emma", "anna", "ella"]))
+    assert read(text(tmp_path, b"\xef\xbb\xbf"), size) == []
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(ParameterError, match="is no regular file"):
+            open_words(tmp_path / name, "")
+
+
+def test_too_many_lines_for_so_small_shards_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="shard: makes more than 100000 files; allowed: 3 on"):
+        open_words(text(tmp_path, b"a\n" * 200_001), "").survey(1)
 
 
 def test_an_empty_file_has_no_words(tmp_path: Path) -> None:
