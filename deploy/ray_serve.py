@@ -103,7 +103,9 @@ class Names:
 
 
 def _read_settings() -> Settings:
-    """Those of the environment.
+    """Those of the environment, as far as they are a replica's.
+
+    It is one process, and its metrics are a path: several on one node cannot share a port.
 
     Raises:
         StartupError: one is out of range, or asks for what is not installed.
@@ -115,7 +117,7 @@ def _read_settings() -> Settings:
         raise StartupError("; ".join(faults)) from None
     if fault := tracing_fault(os.environ):
         raise StartupError(fault)
-    return settings
+    return settings.model_copy(update={"workers": 1, "metrics_port": 0})
 
 
 app = serve.deployment(

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.ray.cluster import Cluster, deployed
-from tests.service.conftest import Service, serving
+from tests.service.conftest import Service, free_port, serving
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,6 +24,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Two replicas of all models."""
-    with deployed(2, {"num_replicas": 2}) as running:
+    """Two replicas of all models, whose environment has what is not theirs to do."""
+    others = {"METRICS_PORT": free_port(), "WORKERS": 2}
+    with deployed(2, {"num_replicas": 2}, **others) as running:
         yield running

@@ -112,6 +112,12 @@ def test_an_answer_has_one_request_id_which_is_that_of_the_body(cluster: Cluster
         assert headers.get("X-Request-ID", request_id) == request_id
 
 
+def test_metrics_are_a_path_of_each_replica(cluster: Cluster) -> None:
+    for replica in cluster.replicas:
+        with cluster.client_of(replica) as client:
+            assert "namewright_requests_total" in client.get("/metrics").text
+
+
 def test_head_has_no_body(cluster: Cluster) -> None:
     response = cluster.client.head("/generate?n=20&seed=42")
     assert response.status_code == 200
