@@ -73,9 +73,16 @@ def test_the_balancer_waits_longer_than_the_service_itself() -> None:
     assert waits["http-request"] > settings.receive_timeout_s
     assert waits["client"] > settings.send_timeout_s
     assert waits["server"] > settings.deadline_s
+    assert waits["check"] >= 5  # as long as Kubernetes' probes
     buffer = re.search(r"tune.bufsize (\d+)", balancer)
     assert buffer
     assert int(buffer[1]) >= settings.max_body_bytes + 16384  # a body, and a head
+    # What all connections may take at worst, and 64 MB of answers, is less than it may have.
+    connections = re.search(r"maxconn (\d+)", balancer)
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    assert connections
+    assert services["balancer"]["mem_limit"] == "2g"
+    assert 2 * int(connections[1]) * int(buffer[1]) + (64 << 20) < 2 << 30
 
 
 def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from tests.service.conftest import (
 
 SETTINGS = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram"}
 CLIENTS = 8
+SEEDS = 50
 JSON = {"Content-Type": "application/json"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
@@ -53,16 +54,19 @@ class Balanced:
 
 
 @contextmanager
-def balancing(folder: Path, *ports: int, ready: bool = True) -> Iterator[httpx.Client]:
+def balancing(
+    folder: Path, *ports: int, ready: bool = True, silent_s: int = 30
+) -> Iterator[httpx.Client]:
     """HAProxy as it is deployed, but for its port and for where its replicas are.
 
     Args:
         folder: for its files.
         ports: of the replicas.
         ready: whether to wait for an answer of one; else for any at all.
+        silent_s: how long a replica may be silent.
     """
     port = free_port()
-    (folder / "haproxy.cfg").write_text(configuration(port, ports))
+    (folder / "haproxy.cfg").write_text(configuration(port, ports, silent_s=silent_s))
     log = folder / "haproxy.log"
     with log.open("wb") as stderr:
         process = subprocess.Popen(
@@ -207,19 +211,52 @@ def test_streams_come_through_as_they_are(two: Balanced) -> None:
 
 
 @contextmanager
-def one_to_be_killed(folder: Path) -> Iterator[tuple[Service, int, httpx.Client]]:
-    """A replica that stays, the process group of one that may be killed, and their balancer."""
+def some_to_be_killed(
+    folder: Path, number: int, silent_s: int = 30
+) -> Iterator[tuple[Service, list[int], httpx.Client]]:
+    """A replica that stays, the process groups of some that may be killed, and their balancer.
+
+    Args:
+        folder: for their files.
+        number: of those that may be killed.
+        silent_s: how long the balancer lets one be silent.
+    """
     with ExitStack() as stack:
         stays = stack.enter_context(serving(folder / "stays", **SETTINGS))
-        port = free_port()
-        dies = launch(folder / "dies", PORT=port, **SETTINGS)
-        stack.callback(dies.wait)
-        stack.callback(kill, dies.pid)
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
-        ) as direct:
-            await_ready(direct, dies, folder / "dies")
-        yield stays, dies.pid, stack.enter_context(balancing(folder, stays.port, port))
+        ports = [free_port() for _ in range(number)]
+        groups = []
+        for port in ports:
+            log = folder / f"dies-{port}"
+            dies = launch(log, PORT=port, **SETTINGS)
+            groups.append(dies.pid)
+            stack.callback(dies.wait)
+            stack.callback(kill, dies.pid)
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
+            ) as direct:
+                await_ready(direct, dies, log)
+        client = stack.enter_context(balancing(folder, stays.port, *ports, silent_s=silent_s))
+        yield stays, groups, client
+
+
+def asked_by_all(client: httpx.Client, meanwhile: Callable[[], None]) -> list[tuple[int, bytes]]:
+    """What CLIENTS that ask without a pause were answered, by seed, while something is done."""
+    over = threading.Event()
+
+    def ask(number: int) -> list[tuple[int, bytes]]:
+        found = []
+        while not over.is_set():
+            seed = (number + len(found)) % SEEDS
+            response = client.get(asked(seed))
+            assert response.status_code == 200, response.text
+            found.append((seed, response.content))
+        return found
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        asking = [pool.submit(ask, number) for number in range(CLIENTS)]
+        meanwhile()
+        over.set()
+    return [each for future in asking for each in future.result()]
 
 
 @pytest.mark.slow
@@ -228,7 +265,7 @@ def test_bodies_that_come_slowly_are_put_again_to_another_replica(tmp_path: Path
     head = b"POST /score HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     with ExitStack() as stack:
-        stays, dies, client = stack.enter_context(one_to_be_killed(tmp_path))
+        stays, (dies,), client = stack.enter_context(some_to_be_killed(tmp_path, 1))
         address = ("127.0.0.1", client.base_url.port or 0)
         connections = [
             stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
@@ -251,30 +288,36 @@ def test_bodies_that_come_slowly_are_put_again_to_another_replica(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_replica_that_is_killed_takes_no_request_with_it(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        stays, dies, client = stack.enter_context(one_to_be_killed(tmp_path))
-        expected = {seed: stays.client.get(asked(seed)).content for seed in range(50)}
-        over = threading.Event()
+@pytest.mark.parametrize("number", [1, 3])
+def test_replicas_that_are_killed_at_once_take_no_request_with_them(
+    tmp_path: Path, number: int
+) -> None:
+    with some_to_be_killed(tmp_path, number) as (stays, groups, client):
+        expected = {seed: stays.client.get(asked(seed)).content for seed in range(SEEDS)}
 
-        def ask(number: int) -> list[tuple[int, int, bool]]:
-            found = []
-            while not over.is_set():
-                seed = (number + len(found)) % 50
-                response = client.get(asked(seed))
-                right = response.content == expected[seed]
-                found.append((number, response.status_code, right))
-            return found
-
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            asking = [pool.submit(ask, number) for number in range(CLIENTS)]
+        def kill_them() -> None:
             time.sleep(2)
-            os.killpg(dies, signal.SIGKILL)
+            for group in groups:
+                os.killpg(group, signal.SIGKILL)
             time.sleep(3)
-            over.set()
-        found = [each for future in asking for each in future.result()]
+
+        found = asked_by_all(client, kill_them)
     assert len(found) > 100
-    assert [each for each in found if each[1:] != (200, True)] == []
+    assert [seed for seed, content in found if content != expected[seed]] == []
+
+
+@pytest.mark.slow
+def test_what_a_replica_that_hangs_had_is_asked_of_another(tmp_path: Path) -> None:
+    with some_to_be_killed(tmp_path, 1, silent_s=3) as (stays, (hangs,), client):
+        expected = {seed: stays.client.get(asked(seed)).content for seed in range(SEEDS)}
+
+        def stop_it() -> None:
+            time.sleep(1)
+            os.killpg(hangs, signal.SIGSTOP)
+            time.sleep(8)
+
+        found = asked_by_all(client, stop_it)
+    assert [seed for seed, content in found if content != expected[seed]] == []
 
 
 @pytest.mark.slow
