@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds in which a client may take nothing of its answer before it is cut.",
     )
+    keep_alive_s: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds for which a connection is kept without a next request.",
+    )
     tree_memory_mb: int = Field(
         default=64,
         ge=0,

@@ -37,15 +37,24 @@ def built(folder: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-@pytest.fixture
-def documented(tmp_path: Path) -> list[dict[str, Any]]:
-    """What is applied of the overlay of docs/kubernetes.md, with all that it may have."""
-    first, keys = re.findall(r"```yaml\n(.+?)```", DOCS, re.DOTALL)
-    ours = os.path.relpath(KUBERNETES, tmp_path)
-    text = (first + keys).replace("github.com/you/namewright/deploy/kubernetes", ours)
+def documented(folder: Path, *what: str) -> list[dict[str, Any]]:
+    """What is applied of the overlay of docs/kubernetes.md, with both components, and more.
+
+    Args:
+        folder: for the overlay.
+        what: of the page's other pieces of it those that have this text.
+    """
+    first, *others = re.findall(r"```yaml\n(.+?)```", DOCS, re.DOTALL)
+    more = [next(each for each in others if text in each) for text in what]
+    ours = os.path.relpath(KUBERNETES, folder)
+    text = "".join([first, *more]).replace("github.com/you/namewright/deploy/kubernetes", ours)
     text = text.replace("   # or a path", "").replace("# components:", "components:")
-    (tmp_path / "kustomization.yaml").write_text(text.replace("#   - ", "  - "))
-    return built(tmp_path)
+    (folder / "kustomization.yaml").write_text(text.replace("#   - ", "  - "))
+    resources = built(folder)
+    for resource in resources:
+        validate(resource)
+        assert resource["metadata"]["namespace"] == "names"
+    return resources
 
 
 def one(resources: list[dict[str, Any]], kind: str, name: str = "namewright") -> dict[str, Any]:
@@ -107,6 +116,8 @@ def test_a_pod_may_do_no_more_than_it_needs_and_has_the_time_to_end(name: str) -
     # A second beyond: a process takes the time to end, too.
     needed_s = drain_s + Settings.model_fields["shutdown_timeout_s"].default + 1
     assert pod["terminationGracePeriodSeconds"] >= needed_s
+    # nginx's ingress and Amazon's load balancers keep connections for 60 s, and are to close first.
+    assert int(environment["KEEP_ALIVE_S"]["value"]) > 60
 
 
 @needs_kubectl
@@ -159,18 +170,31 @@ def test_a_gpu_is_asked_for_and_waited_for() -> None:
 
 
 @needs_kubectl
-def test_the_documented_overlay_has_both_components_and_needs_keys(
-    documented: list[dict[str, Any]],
-) -> None:
-    for resource in documented:
-        validate(resource)
-        assert resource["metadata"]["namespace"] == "names"
-    assert one(documented, "ServiceMonitor")
-    ours = container(documented)
+def test_the_documented_overlay_has_both_components_and_needs_keys(tmp_path: Path) -> None:
+    resources = documented(tmp_path, "optional: false", "release: prometheus")
+    monitor = one(resources, "ServiceMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    ours = container(resources)
     assert ours["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert ours["image"] == "registry.example.com/namewright:1.0"
     (keys,) = (each for each in ours["env"] if each["name"] == "NAMEWRIGHT_API_KEYS")
     assert keys["valueFrom"]["secretKeyRef"]["optional"] is False
+
+
+@needs_kubectl
+def test_keys_that_are_exchanged_are_those_of_the_file_alone(tmp_path: Path) -> None:
+    resources = documented(tmp_path, "NAMEWRIGHT_API_KEYS_FILE")
+    ours = container(resources)
+    environment = {each["name"]: each for each in ours["env"]}
+    assert "NAMEWRIGHT_API_KEYS" not in environment
+    file = Path(environment["NAMEWRIGHT_API_KEYS_FILE"]["value"])
+    (mounted,) = (each for each in ours["volumeMounts"] if each["name"] == "keys")
+    assert Path(mounted["mountPath"]) == file.parent  # a folder, or it would never change
+    assert "subPath" not in mounted
+    pod = one(resources, "Deployment")["spec"]["template"]["spec"]
+    (volume,) = (each for each in pod["volumes"] if each["name"] == "keys")
+    assert volume["secret"]["secretName"] == "namewright-keys"
+    assert f"--from-file={file.name}=" in DOCS
 
 
 def test_every_documented_command_says_which_namespace() -> None:

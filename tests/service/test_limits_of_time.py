@@ -10,7 +10,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from tests.service.conftest import PATIENCE_S, Service, assert_problem, exchange, parse
+from tests.service.conftest import PATIENCE_S, Serve, Service, assert_problem, exchange, parse
 
 HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 GET = b"GET /livez HTTP/1.1\r\nHost: test\r\n"
@@ -32,6 +32,15 @@ def drip(port: int, first: bytes, drops: Iterator[bytes]) -> bytes:
             except ConnectionResetError:
                 return received
     raise AssertionError(f"it was not closed; it said {received!r}")
+
+
+def ask_if_alive(connection: socket.socket) -> None:
+    """Ask `/livez` over it, and hear its answer."""
+    connection.sendall(GET + b"\r\n")
+    received = b""
+    while not received.endswith(b"}"):  # it may come in two parts
+        received += connection.recv(65536)
+    assert received.startswith(b"HTTP/1.1 200 ")
 
 
 def of(text: bytes) -> Iterator[bytes]:
@@ -92,23 +101,27 @@ def test_a_client_whose_answer_came_before_the_end_of_its_request_is_closed(
 def test_a_pause_between_requests_is_not_a_slow_request(hasty: Service) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE_S) as connection:
         for _ in range(2):
-            connection.sendall(GET + b"\r\n")
-            received = b""
-            while not received.endswith(b"}"):  # it may come in two parts
-                received += connection.recv(65536)
-            assert received.startswith(b"HTTP/1.1 200 ")
+            ask_if_alive(connection)
             time.sleep(2)  # it is kept for 5 s
 
 
 def test_a_connection_without_a_next_request_is_closed_after_five_seconds(hasty: Service) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=PATIENCE_S) as connection:
-        connection.sendall(GET + b"\r\n")
-        received = b""
-        while not received.endswith(b"}"):
-            received += connection.recv(65536)
+        ask_if_alive(connection)
         answered = time.monotonic()
         assert connection.recv(65536) == b""
         assert time.monotonic() - answered > 4.5
+
+
+def test_a_connection_is_kept_for_as_long_as_it_is_set(serve: Serve) -> None:
+    settings = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "KEEP_ALIVE_S": 3600}
+    with (
+        serve(**settings) as kept,
+        socket.create_connection(("127.0.0.1", kept.port), timeout=PATIENCE_S) as connection,
+    ):
+        for _ in range(2):
+            ask_if_alive(connection)
+            time.sleep(7)  # without the setting it is kept for 5 s, seen to within one
 
 
 def test_good_clients_are_served_beside_a_hundred_slow_ones(hasty: Service) -> None:
