@@ -1,6 +1,7 @@
 """What a request costs a replica: processor seconds of the whole process, and bytes.
 
-One real server, one worker, its trees filled for a while; wrk asks in 16 connections. Processor
+One real server, one worker, its trees filled for a while; wrk asks in 16 connections, once in 64,
+for the more wait at once, the less each costs. Processor
 time is of the server's process alone, so clients and other work on the machine count little; what
 a core can answer in a second is its reciprocal. docs/scaling.md reckons with it.
 
@@ -35,12 +36,14 @@ class Kind:
         path: what is asked for.
         seeded: whether each request has a seed of its own.
         known: whether the caller says that it has the answer.
+        connections: in which wrk asks.
     """
 
     title: str
     path: str
     seeded: bool = False
     known: bool = False
+    connections: int = CONNECTIONS
 
 
 KINDS = (
@@ -51,6 +54,7 @@ KINDS = (
     Kind("bigram, n=10", "/generate?n=10&model=bigram", seeded=True),
     Kind("gru-ngram, n=1", "/generate?n=1", seeded=True),
     Kind("gru-ngram, n=10", "/generate?n=10", seeded=True),
+    Kind("the same, 64 connections", "/generate?n=10", seeded=True, connections=64),
     Kind("gru-ngram, n=100", "/generate?n=100", seeded=True),
     Kind("gru-ngram, n=1000", "/generate?n=1000", seeded=True),
     Kind("transformer, n=10", "/generate?n=10&model=transformer", seeded=True),
@@ -71,7 +75,7 @@ def measure(server: Server, kind: Kind, seconds: float) -> dict[str, float]:
         size, _ = _size_and_etag(server, path, etag)
     before = server.cpu_s
     found = wrk(
-        server.port, kind.path, seconds, CONNECTIONS,
+        server.port, kind.path, seconds, kind.connections,
         seeded=kind.seeded, etag=etag if kind.known else "",
     )  # fmt: skip
     used_s = server.cpu_s - before

@@ -155,7 +155,7 @@ def main() -> None:
     )
     results = {}
     for per_s in RATES:
-        replicas = math.ceil(per_s * options.crowd_ms / 1e3 / options.used)
+        replicas = math.ceil(round(per_s * options.crowd_ms / 1e3 / options.used, 6))
         p99_ms = {
             name: 1e3 * percentile(waits(count, per_s, service, fewest=fewest), 99)
             for name, count, fewest in (
