@@ -77,12 +77,12 @@ def test_the_balancer_waits_longer_than_the_service_itself() -> None:
     buffer = re.search(r"tune.bufsize (\d+)", balancer)
     assert buffer
     assert int(buffer[1]) >= settings.max_body_bytes + 16384  # a body, and a head
-    # What all connections may take at worst, and 64 MB of answers, is less than it may have.
-    connections = re.search(r"maxconn (\d+)", balancer)
+    # All buffers and 64 MB of answers leave it a third of what it may have.
+    buffers = re.search(r"tune.buffers.limit (\d+)", balancer)
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-    assert connections
+    assert buffers
     assert services["balancer"]["mem_limit"] == "2g"
-    assert 2 * int(connections[1]) * int(buffer[1]) + (64 << 20) < 2 << 30
+    assert int(buffers[1]) * int(buffer[1]) + (64 << 20) < (2 << 30) * 2 / 3
 
 
 def test_build_arguments_are_documented_and_compose_gives_them_as_they_are() -> None:

@@ -212,9 +212,11 @@ def _fit_mixture(
     rows = [{"member": i} | row for i, one in enumerate(fitted) for row in one.metrics]
     step = sum(one.metrics[-1]["step"] if one.metrics else 0 for one in fitted)
     last = {"step": step, "dev_nll": mean_nll(mixture, *dev_data)}
-    run.report(last)
+    if rows:  # else there was no look at dev yet, of which this would be one
+        run.report(last)
+        rows.append(last)
     return Fitted(
-        mixture.eval(), (*rows, last), step,
+        mixture.eval(), tuple(rows), step,
         sum(one.seconds for one in fitted), all(one.finished for one in fitted),
     )  # fmt: skip
 

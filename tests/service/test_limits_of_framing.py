@@ -158,7 +158,9 @@ def test_what_waited_is_answered_once(service: Service) -> None:
     with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE_S) as connection:
         connection.sendall((GET + b"\r\n") * 3)  # one read, of which the last two wait
         while received.count(b'"alive"') < 3:
-            received += connection.recv(65536)
+            part = connection.recv(65536)
+            assert part, "it was closed"
+            received += part
         connection.sendall(LAST)
         while part := connection.recv(65536):
             received += part

@@ -39,7 +39,9 @@ def ask_if_alive(connection: socket.socket) -> None:
     connection.sendall(GET + b"\r\n")
     received = b""
     while not received.endswith(b"}"):  # it may come in two parts
-        received += connection.recv(65536)
+        part = connection.recv(65536)
+        assert part, "it was closed"
+        received += part
     assert received.startswith(b"HTTP/1.1 200 ")
 
 

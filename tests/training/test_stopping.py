@@ -115,14 +115,15 @@ def test_a_run_is_stopped_just_as_well_while_its_worker_starts(folder: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["gru", "gru-ngram"])
 def test_before_the_first_look_a_checkpoint_that_is_there_stays(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recipe: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = folder / "served"
+    out = folder / f"served-{recipe}"
     shutil.copytree(folder / "whole", out)
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     monkeypatch.setattr(Stop, "__call__", lambda _: True)
-    given = ["fit", "--recipe", "gru", "--data", folder / "names.txt", "--out", out]
+    given = ["fit", "--recipe", recipe, "--data", folder / "names.txt", "--out", out]
     assert main([*map(str, given), "--device", "cpu"]) == 130
     assert "the checkpoint that is there stays" in capsys.readouterr().out
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
