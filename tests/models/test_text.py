@@ -60,10 +60,8 @@ def test_texts_come_as_often_as_they_should(architecture, sampling, make_model):
             for character, share in enumerate(probabilities(log_softmax(logits), sampling)[0]):
                 if character != BOUNDARY:
                     expected[text + vocabulary.decode([character])] = prob * float(share)
-    counts: Counter[str] = Counter()
-    for offset in range(0, 5000, 1000):
-        request = GenerationRequest(20261121, 1000, offset, sampling, max_length=3)
-        counts.update(names_of(generate(model, vocabulary, request)))
+    request = GenerationRequest(20261121, 5000, sampling=sampling, max_length=3)
+    counts = Counter(names_of(generate(model, vocabulary, request)))
     # Seeds are fixed: below the limit, the sampler is held guilty.
     observed = [counts[text] for text in expected]
     assert chi_square(observed, list(expected.values()), 5000) > 1e-4
