@@ -13,6 +13,8 @@ from tests.service.conftest import Service, members
 
 REST_S = 600
 """At most, for the tree and the pool of the default sizes to be full."""
+_CLOSED_S = 30
+"""More than closing may take."""
 _QUIET_CPU = 0.1
 """Seconds of CPU a second, below which nothing is filled any more."""
 
@@ -60,6 +62,7 @@ def _of_process(folder: Path) -> tuple[float, int, int, float]:
 def rest(service: Service, report: Report) -> None:
     """Wait until a service does nothing of its own, its tree and its pool full; in small, not."""
     let_go(service)
+    await_no_connection(service.port)
     deadline = time.monotonic() + REST_S
     now = Usage.of(service.process.pid).cpu_s
     quiet = False
@@ -74,6 +77,14 @@ def rest(service: Service, report: Report) -> None:
 def let_go(service: Service) -> None:
     """End the connection that the service's own client keeps open, so that it is not counted."""
     assert service.client.get("/livez", headers={"Connection": "close"}).status_code == 200
+
+
+def await_no_connection(port: int) -> None:
+    """Until a port of 127.0.0.1 has none: the service closes one after its answer has come."""
+    deadline = time.monotonic() + _CLOSED_S
+    while connections(port):
+        assert time.monotonic() < deadline, f"{connections(port)} are still open"
+        time.sleep(0.05)
 
 
 def connections(port: int) -> int:

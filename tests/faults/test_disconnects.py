@@ -12,7 +12,7 @@ import uvloop
 
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load
-from tests.faults.processes import Usage, connections, let_go, rest
+from tests.faults.processes import Usage, await_no_connection, connections, let_go, rest
 from tests.faults.questions import Known
 from tests.faults.report import Report
 from tests.faults.scale import scaled
@@ -92,6 +92,7 @@ def test_clients_that_go_away_leave_nothing(serve: Serve, known: Known, report: 
     with serve() as service:
         rest(service, report)
         left_over(service, Usage.of(service.process.pid))  # it has read all that it ever reads
+        await_no_connection(service.port)
         before = Usage.of(service.process.pid)
         ledger = Ledger(known.mixed)
 

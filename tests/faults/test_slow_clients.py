@@ -11,7 +11,7 @@ import uvloop
 
 from tests.faults.ledger import Ledger, percentile
 from tests.faults.load import Load
-from tests.faults.processes import Usage, connections, rest
+from tests.faults.processes import Usage, await_no_connection, rest
 from tests.faults.questions import Known
 from tests.faults.report import Report
 from tests.faults.saturation import probe
@@ -127,10 +127,7 @@ def test_slow_clients_are_closed_and_a_good_one_is_served(
         rest(service, report)
         before = Usage.of(service.process.pid)
         uvloop.run(beset(service.port, known, scaled(500), report))
-        deadline = time.monotonic() + LIMIT_S
-        while connections(service.port):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        await_no_connection(service.port)
         after = Usage.of(service.process.pid)
         report.add("descriptors left over", after.descriptors - before.descriptors, "0")
         assert after.descriptors == before.descriptors
