@@ -27,16 +27,20 @@ from app.line import DRAIN, LOADED, RELOAD, SERVE, SERVING, STOP, work
 from app.listening import turn_away
 from app.settings import Settings
 from app.signals import LAST_CALL_S, Terminal, status_of
+from app.starvation import Threads, is_starved, threads_of
 
 RETRY_S = 5.0
 """After a replacement that could not start, until the next."""
 HELD_UP_S = 30.0
 """Before a worker that says nothing counts as hung and is replaced, its requests lost: on a
-machine that is short of cores a busy one can be silent for seconds."""
+machine that is short of cores a busy one can be silent for seconds. Time in which it, or the
+parent, had no core does not count."""
 OVERDUE_S = 3.0
 """Beyond the time that requests under way have; then a worker that should have ended is killed."""
 
 _LOOK_S = 1.0
+_SILENT_S = 5.0
+"""After which it is looked at whether a worker can run at all."""
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -51,7 +55,8 @@ class _Worker:
         loaded: whether it has said that it is.
         told: whether it was told to serve; else it is a spare.
         serving: whether it has said that it does.
-        heard_s: when it last said anything, by `time.monotonic`.
+        heard_s: when it last said anything, by `time.monotonic`; later by what does not count.
+        threads: its, as they were at the last look, if it was silent then.
     """
 
     process: BaseProcess
@@ -60,6 +65,7 @@ class _Worker:
     told: bool = False
     serving: bool = False
     heard_s: float = field(default_factory=time.monotonic)
+    threads: Threads = field(default_factory=dict)
 
     def tell(self, order: bytes) -> None:
         """Say something; one that has just ended is noticed by its end."""
@@ -91,6 +97,7 @@ class Workers:
         self._workers: list[_Worker] = []
         self._signals: list[int] = []
         self._retry_at_s = 0.0
+        self._judged_s = time.monotonic()
         self._terminal = Terminal()
 
     def run(self) -> int:
@@ -180,7 +187,15 @@ class Workers:
     def _judge(self) -> None:
         """End those that are hung; they are replaced like any that end."""
         now_s = time.monotonic()
+        passed_s, self._judged_s = now_s - self._judged_s, now_s
         for worker in self._workers:
+            silent = worker.serving and now_s - worker.heard_s > _SILENT_S
+            threads = threads_of(worker.process.pid or 0) if silent else {}
+            if is_starved(worker.threads, threads):
+                worker.heard_s += passed_s
+            else:  # looks are a second apart, unless it is the parent that had no core
+                worker.heard_s += max(0.0, passed_s - 2 * _LOOK_S)
+            worker.threads = threads
             if worker.serving and now_s - worker.heard_s > HELD_UP_S:
                 logger.error("worker [%s] has hung for %g s", worker.process.pid, HELD_UP_S)
                 worker.process.kill()

@@ -85,7 +85,9 @@ def launch(log: Path, **environment: object) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            start_new_session=True,
+            # No session of its own: Linux shares cores out by sessions, and where a crowded one has
+            # them, others have been seen to stand still for most of a minute.
+            process_group=0,
         )
 
 
