@@ -1,9 +1,9 @@
 """What a request costs a replica: processor seconds of the whole process, and bytes.
 
 One real server, one worker, its trees filled for a while; wrk asks in 16 connections, once in 64,
-for the more wait at once, the less each costs. Processor
-time is of the server's process alone, so clients and other work on the machine count little; what
-a core can answer in a second is its reciprocal. docs/scaling.md reckons with it.
+for the more wait at once, the less each costs. Processor time is of the server's process alone, so
+clients and other work on the machine count little; what a core can answer in a second is its
+reciprocal. docs/scaling.md reckons with it.
 
 Then the same with rate limits that replicas share in a Redis, and what that one is busy with.
 

@@ -15,10 +15,10 @@ from tests.service.conftest import (
     STOP_LIMIT_S,
     assert_nothing_left,
     await_ready,
-    end,
     free_port,
     launch,
     members,
+    serving,
 )
 
 SETTINGS = {"MODELS": "bigram", "DEFAULT_MODEL": "bigram", "WORKERS": 2, "POOL_NAMES": 0}
@@ -140,30 +140,23 @@ def test_a_replacement_that_cannot_start_ends_no_worker_that_serves(tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
-    log, port = tmp_path / "log", free_port()
-    process = launch(log, PORT=port, **SETTINGS)
-    await_line(log, "listening on", 2)
-    hung = workers(process.pid)[0]
-    os.kill(hung, signal.SIGSTOP)
-    await_line(log, f"worker [{hung}] has hung for 30 s", 1)
-    await_line(log, "listening on", 3)
-    assert hung not in workers(process.pid)
-    end(process, log)
+    with serving(tmp_path / "log", **SETTINGS) as service:
+        await_line(service.log, "listening on", 2)
+        hung = workers(service.process.pid)[0]
+        os.kill(hung, signal.SIGSTOP)
+        await_line(service.log, f"worker [{hung}] has hung for 30 s", 1)
+        await_line(service.log, "listening on", 3)
+        assert hung not in workers(service.process.pid)
 
 
 @pytest.mark.slow
 def test_no_worker_is_replaced_when_all_have_stood_still(tmp_path: Path) -> None:
-    log, port = tmp_path / "log", free_port()
-    process = launch(log, PORT=port, **SETTINGS)
-    await_line(log, "listening on", 2)
-    before = workers(process.pid)
-    os.killpg(process.pid, signal.SIGSTOP)  # as a machine that is suspended
-    time.sleep(35)
-    os.killpg(process.pid, signal.SIGCONT)
-    with httpx.Client(
-        base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S, trust_env=False
-    ) as client:
-        await_ready(client, process, log)
-    time.sleep(2)  # it has been looked at since
-    assert workers(process.pid) == before
-    end(process, log)
+    with serving(tmp_path / "log", **SETTINGS) as service:
+        await_line(service.log, "listening on", 2)
+        before = workers(service.process.pid)
+        os.killpg(service.process.pid, signal.SIGSTOP)  # as a machine that is suspended
+        time.sleep(35)
+        os.killpg(service.process.pid, signal.SIGCONT)
+        time.sleep(3)  # it has been looked at since
+        assert service.client.get("/generate?n=1").status_code == 200
+        assert workers(service.process.pid) == before
